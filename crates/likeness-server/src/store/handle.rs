@@ -10,7 +10,7 @@ use metrics::counter;
 
 use super::digest::{Changes, DigestKeys, Meta, no_meta};
 use super::error::{Kind, Result, StoreError};
-use super::keys::{Keyring, MasterKey};
+use super::keys::{KeyUse, Keyring, MasterKey};
 use super::location::Location;
 use super::person::{Subject, Tenant};
 use super::record::{Opened, Stored};
@@ -74,24 +74,28 @@ pub(super) fn rooted(master: &MasterKey) -> Context {
 }
 
 impl Store {
-    /// Creates a store and the key file that opens the store.
+    /// Creates a store and the key file that opens the store, or continues a creation that was interrupted.
     ///
     /// # Errors
     /// The store or the key file exists already or can't be created; the key file's path is refused beside
     /// the database.
     pub fn init(location: &Location, key_file: &Path) -> Result<Self> {
         location.refuse_beside(key_file)?;
-        let keyring = Keyring::create(key_file)?;
-        let made = Self::fill(location, keyring);
-        if made.is_err() {
-            // The store was not created, so no data needs this key.
-            let _ = std::fs::remove_file(key_file);
-        }
-        made
+        let begun = Keyring::unfinished(key_file)?;
+        let database = location.open(Purpose::Create)?;
+        let store = match (begun, has_store(&*database)?) {
+            (Some(keyring), true) => Self::unlocked(database, keyring)?,
+            (None, true) => return Err(location.taken()),
+            (begun, false) => {
+                let create = || Keyring::create(key_file, KeyUse::UnfinishedStore);
+                Self::fill(database, begun.map_or_else(create, Ok)?)?
+            }
+        };
+        store.keyring.finish()?;
+        Ok(store)
     }
 
-    fn fill(location: &Location, keyring: Keyring) -> Result<Self> {
-        let database = location.open(Purpose::Create)?;
+    fn fill(database: Box<dyn Database>, keyring: Keyring) -> Result<Self> {
         let (root, master) = (random_key()?, keyring.newest());
         let secrets = Secrets::of(&root);
         let meta = Meta::new(&master.id(), seal(&master.key, &rooted(&master), &*root)?);
@@ -111,8 +115,15 @@ impl Store {
     /// The error's kind names the reason: `KeyFile`, `Absent`, `Locked`, `WrongKey`, `Corrupt`,
     /// `Unavailable`, …
     pub fn open(location: &Location, key_file: &Path, purpose: Purpose) -> Result<Arc<Self>> {
-        let keyring = Keyring::read(key_file)?;
-        let database = location.open(purpose)?;
+        let keyring = Keyring::read(key_file, KeyUse::Store)?;
+        let store = Arc::new(Self::unlocked(location.open(purpose)?, keyring)?);
+        if purpose == Purpose::Serve {
+            store.keep_scrubbing();
+        }
+        Ok(store)
+    }
+
+    fn unlocked(database: Box<dyn Database>, keyring: Keyring) -> Result<Self> {
         let mut opened = None;
         database.snapshot(&mut |rows| {
             let secrets = Secrets::of(&root(rows, &keyring)?);
@@ -122,11 +133,7 @@ impl Store {
         })?;
         let secrets = opened.ok_or_else(unworked)?;
         database.prepare()?;
-        let store = Arc::new(Self { database, keyring, secrets, unscrubbed: AtomicBool::new(true) });
-        if purpose == Purpose::Serve {
-            store.keep_scrubbing();
-        }
-        Ok(store)
+        Ok(Self { database, keyring, secrets, unscrubbed: AtomicBool::new(true) })
     }
 
     /// Reads the file of the master keys again.
@@ -225,6 +232,15 @@ impl Store {
     pub(super) fn opened(&self, row: Row) -> Result<Opened> {
         let (stored, master) = stored(row)?;
         Opened::open(&stored, &self.master(&master)?)
+    }
+}
+
+/// Returns whether the database contains a store, of whatever layout.
+fn has_store(database: &dyn Database) -> Result<bool> {
+    let found = database.snapshot(&mut |rows| rows.row("SELECT layout FROM meta", &[]).map(|_| ()));
+    match found {
+        Err(error) if error.kind == Kind::Absent => Ok(false),
+        found => found.map(|()| true),
     }
 }
 

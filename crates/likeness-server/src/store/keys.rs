@@ -1,6 +1,7 @@
-//! The file of the master keys. The key file contains one key, or two keys during a rotation, newest first.
+//! The file of a store's master keys, or of an archive's key. The first lines of the file say what its keys are for. A
+//! store has one key, or two keys during a rotation, newest first.
 //!
-//! Promises: the file is created with mode 0600 and never overwrites another file. A change renames a
+//! Promises: the file is created with mode 0600, complete, and never overwrites another file. A change renames a
 //! complete, synced file into place. Keys are wiped when dropped and never printed.
 
 use std::fmt;
@@ -10,15 +11,57 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use super::error::{Kind, Result, StoreError};
-use super::seal::{Key, random_key};
+use super::seal::{Key, random, random_key};
 use crate::hex::{hex, unhex};
 use crate::secrets;
 
-const HEAD: &str = "# likeness: master keys of a store, newest first. Without them nothing in it can be read.\n\
-                    # Keep a copy, apart from the database and its backups.\n";
+/// What the keys of a file are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyUse {
+    /// A store.
+    Store,
+    /// A store that is being created, or whose creation was interrupted.
+    UnfinishedStore,
+    /// An archive of persons.
+    Archive,
+}
+
+impl KeyUse {
+    const ALL: [Self; 3] = [Self::Store, Self::UnfinishedStore, Self::Archive];
+
+    /// Returns the first lines of the file.
+    fn head(self) -> &'static str {
+        match self {
+            Self::Store => {
+                "# likeness: master keys of a store, newest first. Without them nothing in it can be read.\n\
+                 # Keep a copy, apart from the database and its backups.\n"
+            }
+            Self::UnfinishedStore => {
+                "# likeness: master key of a store that is not made yet. `likeness store init`, with the same\n\
+                 # arguments, continues.\n"
+            }
+            Self::Archive => {
+                "# likeness: key of an archive of persons. Without it nothing in the archive can be read.\n\
+                 # Keep it apart from the archive.\n"
+            }
+        }
+    }
+
+    /// Returns where an operator names the file.
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Store | Self::UnfinishedStore => {
+                "--key-file FILE, or LIKENESS_KEY_FILE; `likeness store init` makes one"
+            }
+            Self::Archive => "--archive-key FILE: the key that `likeness store export` made with the archive",
+        }
+    }
+}
 
 /// Names a master key without revealing it.
 pub type KeyId = [u8; 8];
@@ -54,31 +97,64 @@ impl fmt::Debug for MasterKey {
 /// The keys of a file. The file is read again if a key is missing.
 pub struct Keyring {
     path: PathBuf,
+    /// What the file's first lines say; `None` for a file without them, as another program may have written it.
+    written_for: Option<KeyUse>,
     keys: RwLock<Vec<MasterKey>>,
 }
 
 impl Keyring {
-    /// Reads a key file.
+    /// Reads a key file; `wanted` chooses the hint of an error.
     ///
     /// # Errors
     /// The file is absent, unreadable, readable by others, owned by another user, or no key file.
-    pub fn read(path: &Path) -> Result<Self> {
-        Ok(Self { path: path.to_owned(), keys: RwLock::new(read(path)?) })
+    pub fn read(path: &Path, wanted: KeyUse) -> Result<Self> {
+        let (written_for, keys) = read(path, wanted)?;
+        Ok(Self { path: path.to_owned(), written_for, keys: RwLock::new(keys) })
+    }
+
+    /// Reads the key file of a store whose creation was interrupted; returns `None` if there is no file.
+    ///
+    /// # Errors
+    /// There is another file.
+    pub fn unfinished(path: &Path) -> Result<Option<Self>> {
+        if fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            return Ok(None);
+        }
+        let begun = Self::read(path, KeyUse::UnfinishedStore).ok();
+        let begun = begun.filter(|keyring| keyring.written_for == Some(KeyUse::UnfinishedStore));
+        begun.map(Some).ok_or_else(|| taken(path))
     }
 
     /// Creates a key file with one random key.
     ///
     /// # Errors
     /// The file exists already or can't be written.
-    pub fn create(path: &Path) -> Result<Self> {
+    pub fn create(path: &Path, wanted: KeyUse) -> Result<Self> {
         let keys = vec![MasterKey::new(random_key()?)];
-        write_new(path, &keys).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => {
-                refused(path, "is there already").hint("an existing key file is never replaced")
-            }
+        put_new(path, wanted, &keys).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => taken(path),
             _ => refused(path, &error.to_string()),
         })?;
-        Ok(Self { path: path.to_owned(), keys: RwLock::new(keys) })
+        Ok(Self { path: path.to_owned(), written_for: Some(wanted), keys: RwLock::new(keys) })
+    }
+
+    /// Returns whether the file says that its keys are a store's.
+    pub fn is_of_store(&self) -> bool {
+        self.written_for.is_some_and(|written_for| written_for != KeyUse::Archive)
+    }
+
+    /// Returns whether a key is in both files.
+    pub fn shares(&self, other: &Self) -> bool {
+        self.keys().iter().any(|key| other.keys().iter().any(|other| other.id() == key.id()))
+    }
+
+    /// Changes the first lines of the file: the store is created.
+    ///
+    /// # Errors
+    /// The file can't be replaced.
+    pub fn finish(&self) -> Result<()> {
+        let keys = self.keys().clone();
+        self.replace(keys)
     }
 
     /// Returns the path of the file.
@@ -106,7 +182,7 @@ impl Keyring {
     /// # Errors
     /// The file is no longer a key file.
     pub fn reread(&self) -> Result<()> {
-        let keys = read(&self.path)?;
+        let (_, keys) = read(&self.path, self.written_for.unwrap_or(KeyUse::Store))?;
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         Ok(())
     }
@@ -143,7 +219,7 @@ impl Keyring {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
-            write_new(&staged, &keys)?;
+            write_new(&staged, KeyUse::Store, &keys)?;
             let meta = fs::metadata(&self.path)?;
             std::os::unix::fs::chown(&staged, Some(meta.uid()), Some(meta.gid()))?;
             fs::rename(&staged, &self.path)?;
@@ -163,10 +239,14 @@ fn refused(path: &Path, why: &str) -> StoreError {
     StoreError::new(Kind::KeyFile, format!("key file {}: {why}", path.display()))
 }
 
-fn read(path: &Path) -> Result<Vec<MasterKey>> {
+fn taken(path: &Path) -> StoreError {
+    refused(path, "is there already")
+        .hint("an existing key file is never replaced: name another file, or remove this one if nothing needs its key")
+}
+
+fn read(path: &Path, wanted: KeyUse) -> Result<(Option<KeyUse>, Vec<MasterKey>)> {
     let unread = |refusal: secrets::Refusal| {
-        let other = || "--key-file FILE, or LIKENESS_KEY_FILE; `likeness store init` makes one".to_owned();
-        refused(path, &refusal.what).hint(refusal.hint.unwrap_or_else(other))
+        refused(path, &refusal.what).hint(refusal.hint.unwrap_or_else(|| wanted.hint().to_owned()))
     };
     let text = secrets::read(path).map_err(unread)?;
     let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
@@ -176,14 +256,38 @@ fn read(path: &Path) -> Result<Vec<MasterKey>> {
     };
     let keys: Option<Vec<_>> = lines.map(read).collect();
     match keys {
-        Some(keys) if (1..=2).contains(&keys.len()) => Ok(keys),
-        _ => Err(refused(path, "expected one or two lines of 64 hexadecimal digits")),
+        Some(keys) if (1..=2).contains(&keys.len()) => {
+            Ok((KeyUse::ALL.into_iter().find(|known| text.starts_with(known.head())), keys))
+        }
+        _ => Err(refused(path, "expected one or two lines of 64 hexadecimal digits").hint(wanted.hint())),
     }
 }
 
-fn write_new(path: &Path, keys: &[MasterKey]) -> io::Result<()> {
+/// Writes a file under another name and renames it, so that no part of a key file is ever there.
+fn put_new(path: &Path, used_for: KeyUse, keys: &[MasterKey]) -> io::Result<()> {
+    let random = random::<8>().map_err(|error| io::Error::other(error.to_string()))?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", hex(&random)));
+    let staged = path.with_file_name(name);
+    let put = || {
+        write_new(&staged, used_for, keys)?;
+        match rustix::fs::renameat_with(CWD, &staged, CWD, path, RenameFlags::NOREPLACE) {
+            // This file system has no such call.
+            Err(Errno::INVAL | Errno::NOSYS) => fs::hard_link(&staged, path)?,
+            renamed => return Ok(renamed?),
+        }
+        fs::remove_file(&staged)
+    };
+    let made = put();
+    if made.is_err() {
+        let _ = fs::remove_file(&staged);
+    }
+    made.and_then(|()| sync_parent(path))
+}
+
+fn write_new(path: &Path, used_for: KeyUse, keys: &[MasterKey]) -> io::Result<()> {
     let mut text = Zeroizing::new(String::with_capacity(512));
-    text.push_str(HEAD);
+    text.push_str(used_for.head());
     for key in keys {
         text.push_str(&Zeroizing::new(hex(&*key.key)));
         text.push('\n');

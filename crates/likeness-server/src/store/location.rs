@@ -67,6 +67,12 @@ impl Location {
         }
     }
 
+    /// Returns the error that a new store can't be made where one is.
+    pub(super) fn taken(&self) -> StoreError {
+        StoreError::new(Kind::BadSetting, format!("{self}: expected no store, found one"))
+            .hint("name another database; `likeness store check --key-file FILE` shows what is in this one")
+    }
+
     /// Refuses a key file in the SQLite database's directory or below it: a copy of the data would include
     /// the key.
     ///

@@ -5,7 +5,7 @@
 //! rotation, check) may run at the same time, under SQLite's own locks.
 
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -42,14 +42,13 @@ impl Sqlite {
     pub fn open(path: &Path, purpose: Purpose) -> Result<Self> {
         if purpose == Purpose::Create {
             create_file(path)?;
-        } else if fs::metadata(path).map_or(true, |meta| meta.len() == 0) {
-            return Err(StoreError::new(Kind::Absent, format!("no database {}", path.display()))
-                .hint("`likeness store init --key-file FILE` makes one"));
+        } else {
+            not_empty(path)?;
         }
         beside::check(path)?;
         let lock = if purpose == Purpose::Serve { Some(lock(path)?) } else { None };
         let writer = connect(path, false)?;
-        if purpose == Purpose::Create {
+        if purpose == Purpose::Create && is_new(path, &writer)? {
             // The layout of a record relies on this page size.
             let set = |name, value: &str| writer.pragma_update(None, name, value).map_err(|error| fault(path, &error));
             set("page_size", "4096").and_then(|()| set("journal_mode", "WAL"))?;
@@ -68,21 +67,60 @@ impl Sqlite {
     }
 }
 
-/// Creates a file with mode 0600.
+fn not_empty(path: &Path) -> Result<()> {
+    let what = match fs::metadata(path) {
+        Ok(meta) if meta.len() > 0 => return Ok(()),
+        Ok(_) => format!("database {}: expected a store, found an empty file", path.display()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => format!("no database {}", path.display()),
+        Err(error) => format!("database {}: {error}", path.display()),
+    };
+    Err(StoreError::new(Kind::Absent, what).hint("`likeness store init --key-file FILE` makes one"))
+}
+
+/// Returns whether a database has no table yet.
 ///
 /// # Errors
-/// The file exists already or can't be created.
+/// The file is no database, or another program's.
+fn is_new(path: &Path, connection: &Connection) -> Result<bool> {
+    let count = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|error| fault(path, &error));
+    if count("SELECT count(*) FROM sqlite_master")? == 0 {
+        return Ok(true);
+    }
+    match count("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'meta'")? {
+        0 => Err(StoreError::new(Kind::BadSetting, format!("database {}: contains other tables", path.display()))
+            .hint("name a file that does not exist")),
+        _ => Ok(false),
+    }
+}
+
+/// Creates a file with mode 0600. A file that is there must be one that this user alone can read: an interrupted
+/// creation leaves such a file.
+///
+/// # Errors
+/// The file can't be created, or others can read it.
 fn create_file(path: &Path) -> Result<()> {
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    if made.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::AlreadyExists) {
+        return private(path);
+    }
     made.and_then(|file| file.sync_all()).and_then(|()| super::keys::sync_parent(path)).map_err(|error| {
         let kind = match error.kind() {
             std::io::ErrorKind::StorageFull => Kind::Full,
             std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied => Kind::ReadOnly,
-            std::io::ErrorKind::AlreadyExists => Kind::BadSetting,
             _ => Kind::Unavailable,
         };
         StoreError::new(kind, format!("database {}: {error}", path.display()))
     })
+}
+
+fn private(path: &Path) -> Result<()> {
+    let meta = fs::symlink_metadata(path)
+        .map_err(|error| StoreError::new(Kind::Unavailable, format!("database {}: {error}", path.display())))?;
+    if meta.is_file() && meta.mode() & 0o077 == 0 && meta.uid() == rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    Err(StoreError::new(Kind::BadSetting, format!("database {}: is there already", path.display()))
+        .hint("name a file that does not exist"))
 }
 
 fn lock(path: &Path) -> Result<File> {
@@ -117,7 +155,7 @@ fn fault(path: &Path, error: &rusqlite::Error) -> StoreError {
     let code = error.sqlite_error().map(|error| error.code);
     let (kind, hint) = match code {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            (Kind::Corrupt, Some("`likeness store check` shows more; restore a backup"))
+            (Kind::Corrupt, Some("name the file of a store, or restore a backup"))
         }
         Some(ErrorCode::DiskFull) => (Kind::Full, Some("make room where the database lies")),
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
