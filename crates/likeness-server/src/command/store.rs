@@ -76,15 +76,18 @@ fn rotate(args: &Rotate) -> Result<Exit, Failure> {
 
 fn unlock(args: &Unlock) -> Result<Exit, Failure> {
     let forgotten = open(&args.place)?.forget_failures(&args.tenant, &args.user)?;
-    let report = if forgotten { "unlocked: the person's failures are removed\n" } else { "no failure counts\n" };
-    print::answer(&report, false, |report| (*report).to_owned());
+    let user = args.user.as_str();
+    let report = match forgotten {
+        true => format!("unlocked: the failures of {user} are removed\n"),
+        false => format!("no failure of {user} counts\n"),
+    };
+    print::answer(&report, false, String::clone);
     Ok(Exit::Success)
 }
 
 fn export(args: &Transfer) -> Result<Exit, Failure> {
     let store = open(&args.place)?;
-    let keys = archive_keys(&args.archive, &args.archive_key, true)?;
-    let exported = store.export(&mut Archive::create(&args.archive, &keys)?, now())?;
+    let exported = store.export(&mut store.archive(&args.archive, &args.archive_key)?, now())?;
     print::answer(&exported, args.json, |exported| {
         let Exported { persons, written, revision } = exported;
         let key = args.archive_key.display();
@@ -97,7 +100,7 @@ fn export(args: &Transfer) -> Result<Exit, Failure> {
 
 fn import(args: &Transfer) -> Result<Exit, Failure> {
     let store = open(&args.place)?;
-    let keys = archive_keys(&args.archive, &args.archive_key, false)?;
+    let keys = archive_keys(&args.archive, &args.archive_key)?;
     let imported = store.import(&mut Archive::open(&args.archive, &keys)?, now())?;
     print::answer(&imported, args.json, |imported| {
         let Imported { stored, already, expired, conflicts } = imported;
@@ -134,7 +137,7 @@ fn lines(checked: &Checked) -> String {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let exit = match error.kind {
-            Kind::BadSetting => Exit::Usage,
+            Kind::BadSetting => Exit::BadSetting,
             Kind::Locked => Exit::StoreLocked,
             Kind::WrongKey => Exit::WrongKey,
             Kind::Corrupt => Exit::StoreCorrupt,

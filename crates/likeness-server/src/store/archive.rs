@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! head   "likeness-persons", version 1, id 16, id of the key 8, content key sealed by the key
-//! frame  length 4, then a person, an erased number, or the end; sealed by the content key
+//! frame  length 4, then the store, a person, an erased number, or the end; sealed by the content key
 //! ```
 //! Promises: a frame opens only at its own place in its own archive, so a frame that is missing, moved or
 //! exchanged is found. An archive without an `End` frame is incomplete.
@@ -33,6 +33,8 @@ const LONGEST: u32 = 1 << 20;
 /// The content of a frame.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Frame {
+    /// The hash that stands for the exported store, in the first frame.
+    Store { hash: String },
     /// A person as of a revision of the store.
     Person(ArchivedPerson),
     /// The person of this number was erased at this revision.
@@ -67,6 +69,7 @@ impl Frame {
     /// Returns the revision of the store that the frame records.
     pub fn revision(&self) -> i64 {
         match self {
+            Self::Store { .. } => 0,
             Self::Person(person) => person.version,
             Self::Gone { revision, .. } | Self::End { revision, .. } => *revision,
         }
@@ -198,6 +201,11 @@ impl Archive {
             None if end >= length => Ok(None),
             None => Err(refused(&self.path, &format!("frame {}: changed or damaged", place.number))),
         }
+    }
+
+    /// Returns the path of the file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Truncates the file at this place; the next frame is appended there.

@@ -32,11 +32,10 @@ fn driver() {
             out.write_all(b"rotated\n").unwrap();
         }
         "export" => {
-            let keys = archive_keys(Path::new(words[3]), Path::new(words[4]), true).unwrap();
-            store.export(&mut Archive::create(Path::new(words[3]), &keys).unwrap(), NOW).unwrap();
+            store.export(&mut store.archive(Path::new(words[3]), Path::new(words[4])).unwrap(), NOW).unwrap();
         }
         "import" => {
-            let keys = archive_keys(Path::new(words[3]), Path::new(words[4]), false).unwrap();
+            let keys = archive_keys(Path::new(words[3]), Path::new(words[4])).unwrap();
             let done = store.import(&mut Archive::open(Path::new(words[3]), &keys).unwrap(), NOW).unwrap();
             out.write_all(format!("imported {} and {}\n", done.stored, done.already).as_bytes()).unwrap();
         }

@@ -16,11 +16,11 @@ use super::enroll::FOLLOWED;
 use super::entry::NewEntry;
 use super::error::{Kind, Result, StoreError};
 use super::handle::{Store, columns};
-use super::keys::Keyring;
+use super::keys::{KeyUse, Keyring};
 use super::location::Location;
 use super::person::{DIMENSION, MOST_TEMPLATES, Person, Subject, Template, TemplateData, Tenant};
 use super::record::Opened;
-use super::seal::random;
+use super::seal::{name, random};
 use super::terms::{Consent, Terms};
 use crate::hex::{hex, unhex};
 use crate::pseudonym::Pseudonym;
@@ -52,17 +52,19 @@ pub struct Imported {
     pub conflicts: Vec<String>,
 }
 
-/// Reads the key file of an archive; creates it if it is missing and `make` is true.
+/// Reads the key file of an archive.
 ///
 /// # Errors
 /// The key file is in the archive's directory, absent, or no key file.
-pub fn archive_keys(archive: &Path, key_file: &Path, make: bool) -> Result<Keyring> {
+pub fn archive_keys(archive: &Path, key_file: &Path) -> Result<Keyring> {
     Location::Sqlite(archive.to_owned()).refuse_beside(key_file)?;
-    if make && !key_file.exists() { Keyring::create(key_file) } else { Keyring::read(key_file) }
+    Keyring::read(key_file, KeyUse::Archive)
 }
 
 /// The contents of an archive.
 struct Contents {
+    /// The hash that stands for the exported store; `None` if the archive is empty.
+    store: Option<String>,
     persons: BTreeMap<i64, Place>,
     revision: i64,
     /// The place of the `End` frame, if it is the last frame.
@@ -70,7 +72,7 @@ struct Contents {
 }
 
 fn contents(archive: &mut Archive) -> Result<Contents> {
-    let mut contents = Contents { persons: BTreeMap::new(), revision: 0, end: None };
+    let mut contents = Contents { store: None, persons: BTreeMap::new(), revision: 0, end: None };
     while let Some((frame, place)) = archive.next()? {
         contents.note(&frame, place);
     }
@@ -81,6 +83,7 @@ impl Contents {
     fn note(&mut self, frame: &Frame, place: Place) {
         self.revision = self.revision.max(frame.revision());
         match frame {
+            Frame::Store { hash } => self.store = Some(hash.clone()),
             Frame::Person(person) => drop(self.persons.insert(person.id, place)),
             Frame::Gone { person, .. } => drop(self.persons.remove(person)),
             Frame::End { .. } => {}
@@ -90,6 +93,27 @@ impl Contents {
 }
 
 impl Store {
+    /// Opens an archive to export this store, or creates it, and its key file if neither exists.
+    ///
+    /// # Errors
+    /// The key file is in the archive's directory, absent beside an archive, no key file, or a store's: a rotation of
+    /// its master key would leave an archive that nothing opens. The archive is refused as of [`Archive::create`].
+    pub fn archive(&self, archive: &Path, key_file: &Path) -> Result<Archive> {
+        let keys = match key_file.exists() || archive.exists() {
+            true => archive_keys(archive, key_file)?,
+            false => {
+                Location::Sqlite(archive.to_owned()).refuse_beside(key_file)?;
+                Keyring::create(key_file, KeyUse::Archive)?
+            }
+        };
+        if keys.is_of_store() || keys.shares(&self.keyring) {
+            let found = format!("key file {}: expected an archive's key, found a store's", key_file.display());
+            return Err(StoreError::new(Kind::KeyFile, found)
+                .hint("--archive-key FILE: a file that does not exist, which the export makes"));
+        }
+        Archive::create(archive, &keys)
+    }
+
     /// Appends the changes since the archive's revision, then an `End` frame.
     ///
     /// # Errors
@@ -99,11 +123,11 @@ impl Store {
         let mut contents = contents(archive)?;
         let here = contents.end.unwrap_or_else(|| archive.here());
         let revision = self.read(|rows| Meta::read(rows, &self.secrets.digests))?.revision;
-        if revision < contents.revision || (contents.revision > 0 && revision - contents.revision > FOLLOWED) {
-            let what = "the archive is not of this store as it is now: export into another file";
-            return Err(StoreError::new(Kind::BadSetting, what));
-        }
+        self.continues(archive.path(), &contents, revision)?;
         archive.cut(here)?;
+        if contents.store.is_none() {
+            archive.append(&[Frame::Store { hash: self.hash() }])?;
+        }
         let mut written = 0;
         loop {
             let frames = self.since(contents.revision, now)?;
@@ -118,6 +142,36 @@ impl Store {
         let persons = contents.persons.len() as u64;
         archive.append(&[Frame::End { revision: contents.revision, persons }])?;
         Ok(Exported { persons, written, revision: contents.revision })
+    }
+
+    /// Returns the hash that stands for this store in an archive.
+    fn hash(&self) -> String {
+        hex(&name(&self.secrets.names, &[b"archive"]))
+    }
+
+    /// Refuses an archive that this store, at this revision, can't continue.
+    fn continues(&self, archive: &Path, contents: &Contents, revision: i64) -> Result<()> {
+        let begun = contents.revision > 0 || contents.end.is_some();
+        let refused = |what: String| {
+            let what = format!("archive {}: {what}", archive.display());
+            Err(StoreError::new(Kind::BadSetting, what).hint("export into a file that does not exist"))
+        };
+        match &contents.store {
+            Some(hash) if *hash != self.hash() => {
+                refused("expected an export of this store, found one of another store".into())
+            }
+            None if begun => refused("expected the store's hash in its first frame, found none".into()),
+            _ if revision < contents.revision => refused(format!(
+                "expected a revision up to {revision}, as the store has it, found {}: the store is an older copy",
+                contents.revision
+            )),
+            _ if begun && revision - contents.revision > FOLLOWED => refused(format!(
+                "expected a revision from {} on, found {}: the store no longer knows who was erased before",
+                revision - FOLLOWED,
+                contents.revision
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Returns the next changes after a revision, in order.
@@ -164,7 +218,7 @@ impl Store {
         let places: Vec<Place> = contents.persons.into_values().collect();
         for page in places.chunks(PAGE) {
             let persons = page.iter().map(|place| match archive.frame(*place)? {
-                Frame::Person(person) => unarchived(&person).ok_or_else(broken),
+                Frame::Person(person) => unarchived(&person),
                 _ => Err(broken()),
             });
             let persons = persons.collect::<Result<Vec<_>>>()?;
@@ -236,7 +290,12 @@ fn archived(person: &Person) -> ArchivedPerson {
     }
 }
 
-fn unarchived(person: &ArchivedPerson) -> Option<Person> {
+fn unarchived(person: &ArchivedPerson) -> Result<Person> {
+    let pseudonym = person.pseudonym.map_or_else(|| random().map(Pseudonym), Ok)?;
+    named(person, pseudonym).ok_or_else(broken)
+}
+
+fn named(person: &ArchivedPerson, pseudonym: Pseudonym) -> Option<Person> {
     let template = |(space, made_at, quality, numbers): &(String, i64, u64, Vec<u32>)| {
         let embedding: Vec<f32> = numbers.iter().copied().map(f32::from_bits).collect();
         let mut bytes = [0; 32];
@@ -255,6 +314,6 @@ fn unarchived(person: &ArchivedPerson) -> Option<Person> {
         subject: Subject::new(&person.subject).ok()?,
         templates,
         terms: Terms { consent, expires_at: person.expires_at },
-        pseudonym: person.pseudonym.or_else(|| random().ok().map(Pseudonym))?,
+        pseudonym,
     })
 }

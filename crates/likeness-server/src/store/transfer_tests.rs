@@ -5,7 +5,7 @@ use std::fs;
 
 use super::archive::{ArchivedPerson, Frame};
 use super::digest::Changes;
-use super::keys::Keyring;
+use super::keys::{KeyUse, Keyring};
 use super::suite::{NEW, NOW, Place, enroll, enrollment, fresh, subject, tenant};
 use super::*;
 
@@ -25,10 +25,6 @@ impl Aside {
         self.0.path().join("archives").join(name)
     }
 
-    fn keys(&self, make: bool) -> Result<Keyring> {
-        archive_keys(&self.archive("a"), &self.key_file(), make)
-    }
-
     /// Returns the path of the archives' key.
     pub fn key_file(&self) -> std::path::PathBuf {
         self.0.path().join("archive.key")
@@ -36,13 +32,13 @@ impl Aside {
 
     /// Exports to the archive `a`.
     pub fn export(&self, store: &Store, now: i64) -> Exported {
-        let mut archive = Archive::create(&self.archive("a"), &self.keys(true).unwrap()).unwrap();
-        store.export(&mut archive, now).unwrap()
+        store.export(&mut store.archive(&self.archive("a"), &self.key_file()).unwrap(), now).unwrap()
     }
 
     /// Imports from the archive `a`.
     pub fn import(&self, store: &Store, now: i64) -> Result<Imported> {
-        store.import(&mut Archive::open(&self.archive("a"), &self.keys(false).unwrap())?, now)
+        let keys = archive_keys(&self.archive("a"), &self.key_file()).unwrap();
+        store.import(&mut Archive::open(&self.archive("a"), &keys)?, now)
     }
 }
 
@@ -94,7 +90,7 @@ fn fill(store: &Store, changes: &mut Changes<'_>, seed: u64) -> Result<()> {
 #[test]
 fn what_is_no_regular_file_is_refused_as_an_archive_and_not_waited_for() {
     let (aside, mut wrong) = (Aside::new(), Vec::new());
-    let keys = aside.keys(true).unwrap();
+    let keys = Keyring::create(&aside.key_file(), KeyUse::Archive).unwrap();
     let fifo = aside.archive("fifo");
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
     for path in [fifo.as_path(), aside.0.path(), "/dev/zero".as_ref(), "/dev/null".as_ref()] {
@@ -157,7 +153,8 @@ fn a_person_of_an_archive_without_pseudonyms_gets_one() {
     };
     let written = serde_json::to_string(&person).unwrap();
     assert!(!written.contains("pseudonym"), "{written}");
-    let mut archive = Archive::create(&aside.archive("a"), &aside.keys(true).unwrap()).unwrap();
+    let keys = Keyring::create(&aside.key_file(), KeyUse::Archive).unwrap();
+    let mut archive = Archive::create(&aside.archive("a"), &keys).unwrap();
     archive.append(&[Frame::Person(person), Frame::End { revision: 1, persons: 1 }]).unwrap();
     drop(archive);
     assert_eq!(aside.import(&place.store(), NOW).unwrap().stored, 1);
@@ -205,14 +202,56 @@ fn a_changed_byte_of_an_archive_is_refused_and_nothing_of_it_is_stored() {
     }
     assert!(wrong.is_empty(), "{wrong:?}");
     fs::write(aside.archive("a"), b"another program's file".as_slice()).unwrap();
-    let other = Archive::create(&aside.archive("a"), &aside.keys(true).unwrap()).err().unwrap();
+    let other = from.1.archive(&aside.archive("a"), &aside.key_file()).err().unwrap();
     assert_eq!(other.kind, Kind::Corrupt, "a file that is no archive is not written over");
-    let beside = archive_keys(&aside.archive("a"), &aside.archive("key"), true).err().unwrap();
+    let beside = from.1.archive(&aside.archive("b"), &aside.archive("key")).err().unwrap();
     assert_eq!(beside.kind, Kind::KeyFile, "the key with the archive");
     fs::write(aside.archive("a"), &whole).unwrap();
-    let foreign = Keyring::create(&aside.0.path().join("foreign.key")).unwrap();
+    let foreign = Keyring::create(&aside.0.path().join("foreign.key"), KeyUse::Archive).unwrap();
     assert_eq!(Archive::open(&aside.archive("a"), &foreign).err().unwrap().kind, Kind::WrongKey);
     let text = String::from_utf8_lossy(&whole).into_owned();
     let names: BTreeSet<&str> = ["acme", "other", "p1"].into_iter().filter(|name| text.contains(name)).collect();
     assert!(!names.contains("acme") && !names.contains("other"), "{names:?} in clear");
+}
+
+/// A key that a store needs can be removed by the store's rotation; then nothing would open the archive.
+#[test]
+fn an_archive_is_sealed_to_no_key_of_a_store_and_continued_by_its_own_store_alone() {
+    let ((place, from), (other_place, other), aside) =
+        (Place::sqlite().store_kept(), Place::sqlite().store_kept(), Aside::new());
+    filled(&from, 3);
+    filled(&other, 9);
+    let bare = |path: &std::path::Path, name: &str| {
+        let lines = fs::read_to_string(path).unwrap();
+        let text: String =
+            lines.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+        let path = aside.0.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        path
+    };
+    aside.export(&from, NOW);
+    let (key, archive) = (aside.key_file(), aside.archive("a"));
+    let before = fs::read(&archive).unwrap();
+    let rows = [
+        ("the store's own key", &from, place.key_file.clone(), "b", Some(Kind::KeyFile)),
+        ("the store's own key without its first lines", &from, bare(&place.key_file, "bare"), "b", Some(Kind::KeyFile)),
+        ("another store's key", &from, other_place.key_file.clone(), "b", Some(Kind::KeyFile)),
+        ("an absent key beside an archive", &from, aside.0.path().join("none"), "a", Some(Kind::KeyFile)),
+        ("an archive of another store", &other, key.clone(), "a", Some(Kind::BadSetting)),
+        ("the same archive", &from, key.clone(), "a", None),
+        ("a key without its first lines", &from, bare(&key, "plain"), "a", None),
+    ];
+    let mut wrong = Vec::new();
+    for (row, store, key, name, expected) in rows {
+        let done = store.archive(&aside.archive(name), &key).and_then(|mut archive| store.export(&mut archive, NOW));
+        let found = done.err().map(|error| error.kind);
+        let left = aside.archive("b").exists() || aside.0.path().join("none").exists();
+        if found != expected || left || fs::read(&archive).unwrap().len() != before.len() {
+            wrong.push(format!("{row}: {found:?}, a file is left: {left}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let to = Place::sqlite();
+    assert_eq!(aside.import(&to.store(), NOW).unwrap().stored, everybody(&from, NOW).len() as u64);
 }
