@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::calibrate_args::Calibrate;
+use crate::jws::public_key;
 pub use crate::shared_args::{DetectionArgs, Face, Weights};
 use crate::store::{LONGEST, Tenant};
 use crate::store_args::{JournalCommand, KeyCommand, StoreCommand, StorePlace};
@@ -185,7 +186,7 @@ pub struct Explain {
     #[arg(long)]
     pub json: bool,
     /// The public key that must have signed the record, as `likeness key public` prints it
-    #[arg(long, value_name = "HEX")]
+    #[arg(long, value_name = "HEX", value_parser = public_key)]
     pub public_key: Option<String>,
     /// The record: an answer of /api/v1/records, a line of an exported journal, or the signed text alone
     #[arg(value_name = "RECORD")]

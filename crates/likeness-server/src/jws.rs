@@ -60,6 +60,15 @@ pub fn signature(jws: &str) -> &str {
     jws.rsplit_once('.').map_or("", |(_, signature)| signature)
 }
 
+/// Checks the form of a public key.
+///
+/// # Errors
+/// The text is no key.
+pub fn public_key(text: &str) -> Result<String, String> {
+    let key = unhex(text, &mut [0; ED25519_PUBLIC_KEY_LEN]).map(|()| text.to_owned());
+    key.ok_or_else(|| "expected the 64 hexadecimal digits that `likeness key public` prints".to_owned())
+}
+
 /// Verifies a signed text. The key is the one that the text names, which must be equal to `public_key` if
 /// that is given.
 ///

@@ -183,10 +183,14 @@ pub fn line(text: &str) {
     out(&format!("{}\n", escape::lines(text)));
 }
 
-/// Prints a secret on a line of stdout, without a copy of it in memory.
-pub fn secret(text: &str) {
-    out(text);
-    out("\n");
+/// Prints a secret on a line of stdout, without a copy of it in memory. A closed pipe is an error too: the secret is
+/// shown once.
+///
+/// # Errors
+/// Stdout did not take the whole line.
+pub fn secret(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::jws::public_key;
 use crate::store::{Grant, Scopes, Subject, Tenant};
 
 /// The store, and the file with its key.
@@ -95,7 +96,7 @@ pub struct VerifyJournal {
     #[arg(long, value_name = "FILE", env = "LIKENESS_KEY_FILE")]
     pub key_file: Option<PathBuf>,
     /// The public key that must have signed, as `likeness key public` prints it [default: the store's]
-    #[arg(long, value_name = "HEX")]
+    #[arg(long, value_name = "HEX", value_parser = public_key)]
     pub public_key: Option<String>,
     /// An export of an earlier time; this journal must contain its head
     #[arg(long, value_name = "FILE")]

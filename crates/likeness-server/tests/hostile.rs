@@ -33,7 +33,7 @@ const ROLES: &[Role] = &[
     ("own.pem", "serve --port 0 --store none --tls-cert @/own.pem --tls-key @/own.key", &[24]),
     ("own.key", "serve --port 0 --store none --tls-cert @/good.pem --tls-key @/own.key", &[24]),
     ("ca.pem", "probe --ca @/ca.pem https://127.0.0.1:1/", &[20]),
-    ("ca.pem", "store check --store postgres://db.invalid/x?sslrootcert=@/ca.pem --key-file @/keys/one", &[2]),
+    ("ca.pem", "store check --store postgres://db.invalid/x?sslrootcert=@/ca.pem --key-file @/keys/one", &[24]),
     ("keys/odd", "store check --store sqlite:@/stores/one --key-file @/keys/odd", &[56]),
     ("stores/odd", "store check --store sqlite:@/stores/odd --key-file @/keys/one", &[52, 53]),
     ("stores/one-wal", "store check +", &[53]),

@@ -130,11 +130,15 @@ fn terms(args: &EnrollFolder) -> Result<Terms, Failure> {
     let given_at = moment(args.consent_given_at.as_deref(), "--consent-given-at")?.unwrap_or(now);
     let consent = args.consent_reference.clone().zip(args.consent_version.clone());
     let expires_at = moment(args.expires_at.as_deref(), "--expires-at")?;
-    if given_at > now || expires_at.is_some_and(|end| end <= now) {
-        return Err(Failure::new(
-            Exit::Usage,
-            "expected a consent in the past and an expiry in the future, found the opposite",
-        ));
+    let wrong = |option, expected, text: &Option<String>| {
+        let found = text.as_deref().unwrap_or_default();
+        Err(Failure::new(Exit::Usage, format!("{option}: expected a time in the {expected}, found {found}")))
+    };
+    if given_at > now {
+        return wrong("--consent-given-at", "past", &args.consent_given_at);
+    }
+    if expires_at.is_some_and(|end| end <= now) {
+        return wrong("--expires-at", "future", &args.expires_at);
     }
     let consent = consent.map(|(reference, version)| Consent { reference, version, given_at });
     Ok(Terms { consent, expires_at })
@@ -181,6 +185,9 @@ impl Enroller {
         }
         let templates = best(looked);
         if templates.is_empty() {
+            if left_out.is_empty() {
+                left_out.push(LeftOut::no_photograph(folder));
+            }
             return report("refused", 0, left_out);
         }
         let enrollment = Enrollment {
@@ -204,6 +211,11 @@ impl LeftOut {
     fn of(file: &Path, problem: &Problem) -> Self {
         let message = problem.message().to_owned();
         Self { file: file.display().to_string(), error_code: problem.code().name(), message }
+    }
+
+    fn no_photograph(folder: &Path) -> Self {
+        let message = "expected photographs, found no file".to_owned();
+        Self { file: folder.display().to_string(), error_code: "FILE_FAILED", message }
     }
 }
 

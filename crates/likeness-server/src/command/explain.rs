@@ -18,6 +18,7 @@ use crate::jws::verified;
 use crate::models::LoadedModels;
 use crate::print;
 use crate::record::{KIND, ModelRecord, PhotographRecord, Record, mode, policy};
+use crate::store::JournalEntry;
 use crate::trail::Trail;
 
 /// The largest size of a record's file.
@@ -46,9 +47,16 @@ struct Explanation {
 /// The record's signature is wrong, or a photograph, a weight or the recorded policy is not usable.
 pub fn run(args: &Explain) -> Result<Exit, Failure> {
     let path = &args.record;
-    let failed = |why: String| Failure::new(Exit::StoreCorrupt, format!("{}: {why}", path.display()));
+    let failed = |why: String| {
+        Failure::new(Exit::StoreCorrupt, format!("{}: {why}", path.display())).hint(
+            "a record is the answer of `GET /api/v1/records/ID` (scope `audit`), or its line of `likeness journal export`",
+        )
+    };
     let text = foreign::text_named(path, LONGEST)
         .map_err(|why| Failure::new(Exit::FileFailed, format!("{}: {why}", path.display())))?;
+    if let Some(kind) = serde_json::from_str(&text).ok().and_then(|entry: JournalEntry| other_than_record(&entry)) {
+        return Err(failed(format!("expected a record, found the journal's entry {kind:?}")));
+    }
     let signed = verified(&jws_of(&text), args.public_key.as_deref()).map_err(failed)?;
     if signed.kind != KIND {
         return Err(failed(format!("expected a record, found {:?}", signed.kind)));
@@ -63,6 +71,11 @@ pub fn run(args: &Explain) -> Result<Exit, Failure> {
     let named = args.public_key.is_some();
     print::answer(&explanation, args.json, |explanation| lines(explanation, named));
     Ok(if same { Exit::Success } else { Exit::Rejected })
+}
+
+/// Returns the kind of an entry that contains no record.
+fn other_than_record(entry: &JournalEntry) -> Option<String> {
+    entry.body.get("jws").is_none().then(|| entry.kind.clone())
 }
 
 /// Returns the field `jws` of an HTTP response or of a journal's entry, otherwise the text itself.

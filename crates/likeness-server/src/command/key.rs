@@ -35,9 +35,12 @@ fn now() -> i64 {
 fn new(args: &NewKey) -> Result<Exit, Failure> {
     let now = now();
     let store = open(&args.place)?;
-    let (_, text) = store.create_key(&args.grant(now), now)?;
-    print::secret(&text);
-    Ok(Exit::Success)
+    let (key, text) = store.create_key(&args.grant(now), now)?;
+    let Err(error) = print::secret(&text) else { return Ok(Exit::Success) };
+    // Nobody has this key, or only a part of it.
+    store.revoke_key(&key.id, now)?;
+    let what = format!("stdout did not take the key {}, which is revoked: {error}", key.id);
+    Err(Failure::new(Exit::AnswerLost, what).hint("make another one where stdout is read"))
 }
 
 /// A key in a list.
