@@ -16,7 +16,7 @@ use crate::hex::hex;
 use crate::problem::Problem;
 use crate::pseudonym::Pseudonym;
 use crate::series;
-use crate::store::{CaptureId, Compared, Source, Store, Subject, Tenant, unhex_capture};
+use crate::store::{CaptureId, ComparedSubject, Source, Store, Subject, Tenant, unhex_capture};
 use crate::trail::{self, CaptureSeen};
 
 /// The field that names a capture.
@@ -107,7 +107,7 @@ async fn note_failure(
 ) -> Result<(), Problem> {
     let named = (Tenant::new(&wanted.tenant), wanted.subject.as_deref().map(Subject::new));
     let (Ok(tenant), Some(Ok(subject))) = named else { return Ok(()) };
-    let compared = Compared { subject, person };
+    let compared = ComparedSubject { subject, person };
     let (key, address) = (source.key.to_owned(), source.address);
     away(store, move |store| store.note_failures(&tenant, &[compared], Source { key: &key, address }, now)).await
 }

@@ -37,7 +37,7 @@ fn new(args: &NewKey) -> Result<Exit, Failure> {
     let store = open(&args.place)?;
     let (key, text) = store.create_key(&args.grant(now), now)?;
     let Err(error) = print::secret(&text) else { return Ok(Exit::Success) };
-    // Nobody has this key, or only a part of it.
+    // The caller has no key, or only a part of it.
     store.revoke_key(&key.id, now)?;
     let what = format!("stdout did not take the key {}, which is revoked: {error}", key.id);
     Err(Failure::new(Exit::AnswerLost, what).hint("make another one where stdout is read"))

@@ -27,7 +27,7 @@ use crate::form::{Form, Truth, wrong};
 use crate::problem::{Code, Problem};
 use crate::routes::{ENROLL, Scope};
 use crate::store::{
-    self, Answered, Compared, Enrollment, Idempotency, Mode, NotCompared, Outcome, Person, Store, Terms,
+    self, Answered, ComparedSubject, Enrollment, Idempotency, Mode, NotCompared, Outcome, Person, Store, Terms,
 };
 use crate::trail;
 
@@ -291,7 +291,7 @@ impl Request {
         }
         let own = own(&self.who, person, faces, threshold);
         if own.as_ref().is_err_and(|problem| problem.code() == Code::EmbeddingAlreadyExists) {
-            let compared = Compared { subject: subject.clone(), person: Some(person.pseudonym) };
+            let compared = ComparedSubject { subject: subject.clone(), person: Some(person.pseudonym) };
             store.note_failures(tenant, &[compared], source, now())?;
         }
         Ok(own)

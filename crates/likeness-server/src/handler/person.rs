@@ -13,7 +13,9 @@ use crate::app::App;
 use crate::clock::now;
 use crate::form::{Form, unlike};
 use crate::problem::{Code, Problem};
-use crate::store::{self, BadId, Compared, Kind, NotCompared, Spent, Store, StoreError, Subject, TemplateData, Tenant};
+use crate::store::{
+    self, BadId, ComparedSubject, Kind, NotCompared, Spent, Store, StoreError, Subject, TemplateData, Tenant,
+};
 use crate::templates::Templates;
 
 /// The person whom a request names.
@@ -74,7 +76,7 @@ pub fn closed(spent: Spent) -> Problem {
 pub async fn note_failures(
     app: &App,
     tenant: &Tenant,
-    compared: Vec<Compared>,
+    compared: Vec<ComparedSubject>,
     caller: &Caller,
 ) -> Result<(), Problem> {
     if compared.is_empty() {

@@ -18,7 +18,7 @@ use crate::captures::usage::takes_none;
 use crate::clock::{Stopwatch, now};
 use crate::form::{Form, wrong};
 use crate::problem::Problem;
-use crate::store::{Compared, Query, SearchResult};
+use crate::store::{ComparedSubject, Query, SearchResult};
 use crate::trail;
 
 /// The largest number of persons in a response.
@@ -113,13 +113,13 @@ pub async fn search(
 }
 
 /// Persons that count as failed: each returned beyond the distance of a match, or the nearest if none is returned.
-fn strangers(found: &SearchResult, threshold: Threshold) -> Vec<Compared> {
+fn strangers(found: &SearchResult, threshold: Threshold) -> Vec<ComparedSubject> {
     let named = found.matches.iter().filter(|(_, far)| !threshold.includes(*far)).map(|(compared, _)| compared);
     named.chain(&found.nearest).cloned().collect()
 }
 
 fn answer(found: SearchResult, threshold: Threshold, message: String, model: ModelResponse) -> SearchResponse {
-    let response = |(compared, distance): (Compared, f64)| MatchResponse {
+    let response = |(compared, distance): (ComparedSubject, f64)| MatchResponse {
         user_id: compared.subject.as_str().to_owned(),
         distance,
         confidence: confidence(distance),

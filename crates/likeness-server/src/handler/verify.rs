@@ -31,7 +31,7 @@ use crate::examiner::{FullExaminer, reach, round};
 use crate::form::Form;
 use crate::problem::{Code, Problem};
 use crate::pseudonym::Pseudonym;
-use crate::store::{Compared, Person};
+use crate::store::{ComparedSubject, Person};
 use crate::trail;
 
 /// The judgement of liveness.
@@ -159,7 +159,7 @@ async fn known(app: &App, who: &Who, caller: &Caller) -> Result<Person, Problem>
 }
 
 async fn note_failure(app: &App, who: &Who, person: Option<Pseudonym>, caller: &Caller) -> Result<(), Problem> {
-    note_failures(app, &who.tenant, vec![Compared { subject: who.subject.clone(), person }], caller).await
+    note_failures(app, &who.tenant, vec![ComparedSubject { subject: who.subject.clone(), person }], caller).await
 }
 
 fn measure(

@@ -29,10 +29,10 @@ pub struct Source<'a> {
 
 /// Whom a face was compared with.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Compared {
+pub struct ComparedSubject {
     /// The subject name that the request gave, or that a search found.
     pub subject: Subject,
-    /// The stored person; `None` if nobody was enrolled under the name.
+    /// The stored person; `None` if no person was enrolled under the name.
     pub person: Option<Pseudonym>,
 }
 
@@ -130,10 +130,16 @@ impl Store {
     ///
     /// # Errors
     /// The database refused, or another program changed a row.
-    pub fn note_failures(&self, tenant: &Tenant, compared: &[Compared], source: Source<'_>, now: i64) -> Result<()> {
+    pub fn note_failures(
+        &self,
+        tenant: &Tenant,
+        compared: &[ComparedSubject],
+        source: Source<'_>,
+        now: i64,
+    ) -> Result<()> {
         let failure = self.failure(source, now);
         self.write(|changes| {
-            for Compared { subject, person } in compared {
+            for ComparedSubject { subject, person } in compared {
                 if person.is_some() && self.stored_now(changes.rows(), tenant, subject)? != *person {
                     continue;
                 }

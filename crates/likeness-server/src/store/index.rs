@@ -16,7 +16,7 @@ use likeness::verdict::Similarity;
 use super::digest::Meta;
 use super::enroll::FOLLOWED;
 use super::error::{Kind, Result, StoreError};
-use super::failures::{Compared, Source};
+use super::failures::{ComparedSubject, Source};
 use super::handle::{Store, columns, stored};
 use super::person::{NotCompared, Person, SpaceBytes, Tenant};
 use super::record::Opened;
@@ -91,9 +91,9 @@ pub struct Query<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct SearchResult {
     /// The persons within the threshold with their distances, nearest first.
-    pub matches: Vec<(Compared, f64)>,
+    pub matches: Vec<(ComparedSubject, f64)>,
     /// The nearest person, if no person is within the threshold.
-    pub nearest: Option<Compared>,
+    pub nearest: Option<ComparedSubject>,
     /// The number of the tenant's persons in the index.
     pub searched: usize,
     /// The tenant's stored templates that could not be compared, by reason.
@@ -185,7 +185,7 @@ impl Index {
 
     /// Keeps the candidates that the database still contains and whose budget this source has not spent.
     /// Sorts them by their distance to the template in the database, nearest first.
-    pub(super) fn checked(&self, query: &Query<'_>, candidates: &[(i64, f32)]) -> Result<Vec<(Compared, f64)>> {
+    pub(super) fn checked(&self, query: &Query<'_>, candidates: &[(i64, f32)]) -> Result<Vec<(ComparedSubject, f64)>> {
         let mut near = Vec::new();
         for (id, _) in candidates {
             let Some(person) = self.store.person(*id, query.now)? else { continue };
@@ -193,7 +193,7 @@ impl Index {
             let Ok(similarity) = Similarity::of(query.probe, template.direction(), query.threshold) else { continue };
             let own = person.tenant == *query.tenant;
             if own && self.store.spent(query.tenant, &person.subject, query.source, query.now)?.is_none() {
-                let compared = Compared { subject: person.subject, person: Some(person.pseudonym) };
+                let compared = ComparedSubject { subject: person.subject, person: Some(person.pseudonym) };
                 near.push((compared, similarity.distance()));
             }
         }

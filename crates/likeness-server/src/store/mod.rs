@@ -44,7 +44,7 @@ pub use enroll::{Answered, Enrollment, Idempotency, Mode, Outcome};
 pub use entry::{JournalEntry, NOTHING, NewEntry, hash as hash_of_entry};
 pub use erase::{Erased, ErasureId, ErasureState, unhex_erasure};
 pub use error::{Kind, Result, StoreError};
-pub use failures::{Compared, Limit, Source, Spent};
+pub use failures::{ComparedSubject, Limit, Source, Spent};
 pub use handle::Store;
 pub use index::{Index, IndexState, Query, SearchResult};
 pub use listing::{Holdings, MOST_LISTED};

@@ -261,9 +261,9 @@ fn erased(place: &Place) {
 /// The caller of all tests.
 pub const SOURCE: Source<'static> = Source { key: "", address: std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST) };
 
-/// A request's subject whom nobody has enrolled.
-pub fn unknown(name: &str) -> Compared {
-    Compared { subject: subject(name), person: None }
+/// A subject without a person.
+pub fn unknown(name: &str) -> ComparedSubject {
+    ComparedSubject { subject: subject(name), person: None }
 }
 
 fn fail(store: &Store, tenant: &Tenant, name: &str, now: i64) {
@@ -302,7 +302,7 @@ fn failed_late(place: &Place) {
     let before = store.pseudonym(&acme, &subject("ada"), NOW).unwrap();
     let noted = |person| {
         (0..10).for_each(|_| {
-            store.note_failures(&acme, &[Compared { subject: subject("ada"), person }], SOURCE, NOW).unwrap();
+            store.note_failures(&acme, &[ComparedSubject { subject: subject("ada"), person }], SOURCE, NOW).unwrap();
         });
         let rows = store.read(|rows| rows.row("SELECT count(*) FROM failure", &[])?.unwrap().int()).unwrap();
         store.forget_failures(&acme, &subject("ada")).unwrap();
@@ -311,7 +311,7 @@ fn failed_late(place: &Place) {
     let mut rows = vec![("of the person", noted(before), 1)];
     store.erase(&acme, &subject("ada"), NOW).unwrap().unwrap();
     rows.push(("of the erased person", noted(before), 0));
-    rows.push(("of a name that nobody has", noted(None), 1));
+    rows.push(("of a name without a person", noted(None), 1));
     enroll(&store, "ada", 1);
     rows.push(("of the person before, after a new enrolment", noted(before), 0));
     rows.push(("of the new person", noted(store.pseudonym(&acme, &subject("ada"), NOW).unwrap()), 1));
