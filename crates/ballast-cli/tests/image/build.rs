@@ -151,11 +151,9 @@ fn the_image_that_image_toml_describes_is_the_one_that_the_dockerfile_builds() {
     ship.image(Builder::Classic, "built");
     let archive = ship.docker.path("described.tar");
     let file = |path: &str, from: &Path| format!("{path}={}", from.display());
-    let roots = file("/etc/ssl/certs/ca-certificates.crt", Path::new("/etc/ssl/certs/ca-certificates.crt"));
     let mut export = Command::new(static_program("full"));
     export.arg("export").arg(format!("--image={}", top().join("deploy/image.toml").display())).arg(&archive);
     export.args(["--name", "described:latest", "--lock"]).arg(ship.lock()).arg("--from").arg(ship.mirror());
-    export.args(["--file", &roots]);
     for (path, program) in [("ballast", "entrypoint/ballast"), ("likeness", "release/likeness")] {
         export.arg("--file").arg(file(&format!("/usr/local/bin/{path}"), &programs_folder().join(program)));
     }

@@ -21,7 +21,6 @@ COPY cargo readelf /usr/bin/
 COPY entrypoint /built/entrypoint/ballast
 COPY full /built/release/ballast
 COPY likeness /built/release/likeness
-COPY authorities /etc/ssl/certs/ca-certificates.crt
 ";
 const CARGO: &str = r#"#!/bin/sh
 [ "$1" = build ] || exit 0
@@ -53,15 +52,13 @@ fn stand_in(ship: &Ship) {
     };
     let (cargo, readelf) = (script("cargo", CARGO), script("readelf", "#!/bin/sh\n"));
     let programs = programs_folder();
-    let authorities = PathBuf::from("/etc/ssl/certs/ca-certificates.crt");
-    let files: [(&Path, &str); 7] = [
+    let files: [(&Path, &str); 6] = [
         (&find("busybox"), "busybox"),
         (&cargo, "cargo"),
         (&readelf, "readelf"),
         (&programs.join("entrypoint/ballast"), "entrypoint"),
         (&programs.join("release/ballast"), "full"),
         (&programs.join("release/likeness"), "likeness"),
-        (&authorities, "authorities"),
     ];
     ship.step("stand-in", LINES, &files);
     ship.docker.reported(&["tag", "stand-in", STAND_IN]);

@@ -203,8 +203,8 @@ fn a_service_image_has_the_same_digest_on_another_day_and_each_mode_that_it_name
     aged(&other.path("from/large.bin"));
     assert!(exported(&other, "two.tar", &[]).status.success());
     assert!(fs::read(world.path("one.tar")).unwrap() == fs::read(other.path("two.tar")).unwrap());
-    let roots = "/etc/ssl/certs/ca-certificates.crt=weights.lock";
-    assert!(exported(&world, "more.tar", &["--file", roots]).status.success());
+    let added = "/etc/likeness/db-ca.pem=weights.lock";
+    assert!(exported(&world, "more.tar", &["--file", added]).status.success());
     let layout = format!("oci:{}:v1", world.path("layout").display());
     tool("skopeo", &["copy", "-q", &format!("oci-archive:{}", world.path("more.tar").display()), &layout]);
     let bundle = world.path("bundle");
@@ -223,7 +223,7 @@ fn a_service_image_has_the_same_digest_on_another_day_and_each_mode_that_it_name
         ("etc/group", (0o644, 0, 0)),
         ("etc/ballast", (0o755, 0, 0)),
         ("etc/ballast/weights.lock", (0o444, 0, 0)),
-        ("etc/ssl/certs/ca-certificates.crt", (0o444, 0, 0)),
+        ("etc/likeness/db-ca.pem", (0o444, 0, 0)),
         ("opt/models", (0o755, 0, 0)),
         ("opt/models/.ballast/weights.index", (0o444, 0, 0)),
         ("opt/models/m/weights", (0o755, 0, 0)),

@@ -1,12 +1,13 @@
 //! TLS for the connection to PostgreSQL: when it is required, and which certificate authorities are trusted.
-//! Reads the file of authorities.
+//! Reads the file of authorities, if there is one.
 //!
 //! Promises: a connection to another machine is encrypted, and the server's certificate and name are
 //! verified, unless the URL contains `sslmode=disable`. There is no fallback to an unencrypted connection.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
 use percent_encoding::percent_decode_str;
 use postgres::Config;
@@ -18,29 +19,38 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use super::error::{Kind, Result, StoreError};
 use crate::certificates;
 
-/// The file of the system's certificate authorities, in Debian and in the image.
-const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// The file of the system's certificate authorities, in Debian. The image has none, unless it is mounted there.
+const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// Who may have signed the server's certificate.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Authorities {
+    /// Those of this file, which must exist.
+    Named(PathBuf),
+    /// Those of the system's file; without such a file, Mozilla's, which are built in.
+    System(PathBuf),
+}
 
 /// A PostgreSQL URL, without the parameters that its client does not support.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Address {
     /// The URL for the client. `verify-full` and `verify-ca` become `require`, which verifies the name too.
     pub url: String,
-    /// The file of trusted certificate authorities, from `sslrootcert`.
-    pub authorities: PathBuf,
+    /// The trusted certificate authorities: those of `sslrootcert`, otherwise the system's.
+    pub authorities: Authorities,
 }
 
 impl Address {
     /// Parses a URL in the form that libpq accepts.
     pub fn of(url: &str) -> Self {
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
-        let mut authorities = PathBuf::from(AUTHORITIES);
+        let mut authorities = Authorities::System(SYSTEM.into());
         let mut left = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
                 Some(("sslrootcert", "system")) => {}
                 Some(("sslrootcert", file)) => {
-                    authorities = percent_decode_str(file).decode_utf8_lossy().into_owned().into();
+                    authorities = Authorities::Named(percent_decode_str(file).decode_utf8_lossy().into_owned().into());
                 }
                 Some(("sslmode", "verify-full" | "verify-ca")) => left.push("sslmode=require"),
                 _ => left.push(pair),
@@ -62,19 +72,41 @@ impl Address {
     }
 
     fn connector(&self) -> Result<MakeRustlsConnect> {
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|why| StoreError::new(Kind::BadSetting, why.to_string()))?;
+        let roots = self.authorities.roots()?;
+        Ok(MakeRustlsConnect::new(config.with_root_certificates(roots).with_no_client_auth()))
+    }
+}
+
+impl Authorities {
+    fn roots(&self) -> Result<RootCertStore> {
+        let file = match self {
+            Self::System(file) if is_absent(file) => return Ok(built_in()),
+            Self::System(file) | Self::Named(file) => file,
+        };
         let bad = |why: String| {
-            StoreError::new(Kind::BadSetting, format!("{}: {why}", self.authorities.display()))
+            StoreError::new(Kind::BadSetting, format!("{}: {why}", file.display()))
                 .hint("`sslrootcert=FILE` in the URL names who signed the database's certificate, in PEM")
         };
         let mut roots = RootCertStore::empty();
-        for certificate in certificates::read(&self.authorities).map_err(bad)? {
+        for certificate in certificates::read(file).map_err(bad)? {
             roots.add(certificate).map_err(|why| bad(why.to_string()))?;
         }
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|why| bad(why.to_string()))?;
-        Ok(MakeRustlsConnect::new(config.with_root_certificates(roots).with_no_client_auth()))
+        Ok(roots)
     }
+}
+
+/// Returns whether there is no such name. A file that can't be read, or a link to nothing, is not absent: the
+/// operator's own authorities must not be replaced in silence.
+fn is_absent(file: &Path) -> bool {
+    fs::symlink_metadata(file).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+/// The authorities that Mozilla trusts for web servers.
+fn built_in() -> RootCertStore {
+    RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
 }
 
 /// Returns whether to encrypt: as the URL's `sslmode` says, otherwise if any host is another machine.
@@ -122,17 +154,14 @@ mod tests {
     #[test]
     fn of_a_url_tls_keeps_what_the_client_does_not_know() {
         let rows = [
-            ("postgres://h/d", "postgres://h/d", AUTHORITIES),
-            ("postgres://h/d?sslrootcert=system", "postgres://h/d", AUTHORITIES),
-            ("postgres://h/d?sslrootcert=/a%20b&sslmode=verify-full", "postgres://h/d?sslmode=require", "/a b"),
-            (
-                "postgres://h/d?sslmode=disable&options=-c%20x",
-                "postgres://h/d?sslmode=disable&options=-c%20x",
-                AUTHORITIES,
-            ),
+            ("postgres://h/d", "postgres://h/d", None),
+            ("postgres://h/d?sslrootcert=system", "postgres://h/d", None),
+            ("postgres://h/d?sslrootcert=/a%20b&sslmode=verify-full", "postgres://h/d?sslmode=require", Some("/a b")),
+            ("postgres://h/d?sslmode=disable&options=-c%20x", "postgres://h/d?sslmode=disable&options=-c%20x", None),
         ];
-        for (url, left, authorities) in rows {
-            let expected = Address { url: left.into(), authorities: authorities.into() };
+        for (url, left, named) in rows {
+            let authorities = named.map_or(Authorities::System(SYSTEM.into()), |file| Authorities::Named(file.into()));
+            let expected = Address { url: left.into(), authorities };
             assert_eq!(Address::of(url), expected, "{url}");
         }
     }
@@ -147,5 +176,29 @@ mod tests {
             let refused = address.tls(&mut Config::from_str(&address.url).unwrap()).err().unwrap();
             assert!(refused.kind == Kind::BadSetting && refused.what.contains(file.to_str().unwrap()), "{refused}");
         }
+    }
+    #[test]
+    fn the_built_in_authorities_are_used_only_if_the_system_has_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| dir.path().join(name);
+        let own = rcgen::generate_simple_self_signed(["db.example".to_owned()]).unwrap().cert.pem();
+        fs::write(file("own.pem"), own).unwrap();
+        fs::write(file("empty.pem"), "").unwrap();
+        std::os::unix::fs::symlink(file("nothing"), file("dangling.pem")).unwrap();
+        let mozilla = webpki_roots::TLS_SERVER_ROOTS.len();
+        assert!(mozilla > 100, "{mozilla}");
+        let rows = [
+            (Authorities::System(file("absent.pem")), Some(mozilla)),
+            (Authorities::System(file("no/folder.pem")), Some(mozilla)),
+            (Authorities::System(file("own.pem")), Some(1)),
+            (Authorities::System(file("empty.pem")), None),
+            (Authorities::System(file("dangling.pem")), None),
+            (Authorities::System(file("own.pem/below")), None),
+            (Authorities::Named(file("own.pem")), Some(1)),
+            (Authorities::Named(file("absent.pem")), None),
+        ];
+        let found = |row: &Authorities| row.roots().ok().map(|roots| roots.len());
+        let wrong: Vec<_> = rows.iter().filter(|(row, expected)| found(row) != *expected).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
     }
 }
