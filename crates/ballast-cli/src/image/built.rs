@@ -34,7 +34,7 @@ impl Image {
         let diffs: Vec<_> = layers.iter().map(|(_, measured)| format!("sha256:{}", measured.digest)).collect();
         let rootfs = RootFsBuilder::default().typ("layers").diff_ids(diffs).build().map_err(io::Error::other)?;
         let config = ImageConfigurationBuilder::default()
-            .created("1970-01-01T00:00:00Z")
+            .created(created(&run))
             .architecture(architecture)
             .os("linux")
             .config(run)
@@ -61,6 +61,20 @@ impl Image {
     }
 }
 
+/// The label that dates an image.
+const CREATED: &str = "org.opencontainers.image.created";
+
+/// When the image was made: as its label says, in the form 2026-11-30T12:00:00Z; otherwise 1970, on whatever day this is.
+fn created(run: &Config) -> String {
+    let label = run.labels().as_ref().and_then(|labels| labels.get(CREATED));
+    let fits = |text: &&String| {
+        let form = b"0000-00-00T00:00:00Z";
+        let digit = |found: u8, expected: u8| if expected == b'0' { found.is_ascii_digit() } else { found == expected };
+        text.len() == form.len() && text.bytes().zip(form).all(|(found, expected)| digit(found, *expected))
+    };
+    label.filter(fits).map_or("1970-01-01T00:00:00Z", String::as_str).to_owned()
+}
+
 /// A descriptor with its annotations.
 pub(crate) fn descriptor(kind: MediaType, measured: Measured, annotations: &[(&str, &str)]) -> io::Result<Descriptor> {
     let digest: Sha256Digest = measured.digest.to_string().parse().map_err(io::Error::other)?;
@@ -74,4 +88,30 @@ pub(crate) fn descriptor(kind: MediaType, measured: Measured, annotations: &[(&s
 /// JSON with its keys in order, whatever their order in memory.
 pub(crate) fn json(value: &impl Serialize) -> io::Result<Vec<u8>> {
     Ok(serde_json::to_vec(&serde_json::to_value(value)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use oci_spec::image::ConfigBuilder;
+
+    use super::*;
+
+    #[test]
+    fn an_image_has_the_date_of_its_label_and_otherwise_none_of_the_day_it_is_made() {
+        let rows = [
+            (None, "1970-01-01T00:00:00Z"),
+            (Some("2026-11-30T12:00:59Z"), "2026-11-30T12:00:59Z"),
+            (Some("2026-11-30"), "1970-01-01T00:00:00Z"),
+            (Some("2026-11-30T12:00:59+01:00"), "1970-01-01T00:00:00Z"),
+            (Some("2026-11-30 12:00:59Z"), "1970-01-01T00:00:00Z"),
+            (Some("yesterday, at noon .Z"), "1970-01-01T00:00:00Z"),
+            (Some(""), "1970-01-01T00:00:00Z"),
+        ];
+        let found = |label: &Option<&str>| {
+            let labels: HashMap<_, _> = label.map(|date| (CREATED.to_owned(), date.to_owned())).into_iter().collect();
+            created(&ConfigBuilder::default().labels(labels).build().unwrap())
+        };
+        let wrong: Vec<_> = rows.iter().filter(|(label, expected)| found(label) != *expected).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
 }
