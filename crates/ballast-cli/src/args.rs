@@ -268,8 +268,8 @@ pub struct Bake {
     #[arg(long, value_name = "DIR", default_value = FETCHED)]
     pub from: Vec<PathBuf>,
     /// The owner of the files, in numbers [default: the lock file's owner, if this process may set it]
-    #[arg(long, value_name = "UID:GID")]
-    pub owner: Option<String>,
+    #[arg(long, value_name = "UID:GID", value_parser = crate::user::numbers)]
+    pub owner: Option<crate::boot::plan::Ids>,
     /// The path of the index [default: DIR/.ballast/weights.index]
     #[arg(long, value_name = "FILE")]
     pub index: Option<PathBuf>,

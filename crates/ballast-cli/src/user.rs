@@ -13,6 +13,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+#[cfg(feature = "full")]
+use crate::boot::plan::Ids;
 use crate::{bounds, foreign};
 
 const PASSWD: &str = "/etc/passwd";
@@ -80,6 +82,31 @@ impl FromStr for UserSpec {
         let part = |part: &str| Part::parse(part).ok_or_else(|| bad_spec(text));
         Ok(Self { user: part(user)?, group: group.map(part).transpose()? })
     }
+}
+
+#[cfg(feature = "full")]
+impl UserSpec {
+    /// Whether this is root, in whatever image.
+    pub fn is_root(&self) -> bool {
+        self.user.is(0, "root")
+    }
+
+    /// The ids, if no account file has to be read: the group of a user without one is root's, as in an image that does
+    /// not list the user.
+    pub fn numbers(&self) -> Option<Ids> {
+        let number = |part: &Part| if let Part::Id(id) = part { Some(*id) } else { None };
+        Some(Ids { uid: number(&self.user)?, gid: self.group.as_ref().map_or(Some(0), number)? })
+    }
+}
+
+/// Reads `UID:GID`, the owner of files in an image.
+///
+/// # Errors
+/// The text is no pair of numbers.
+#[cfg(feature = "full")]
+pub fn numbers(text: &str) -> Result<Ids, String> {
+    let ids = text.split_once(':').and_then(|(uid, gid)| Some(Ids { uid: id(uid)?, gid: id(gid)? }));
+    ids.ok_or_else(|| format!("expected UID:GID in numbers, found {text:?}"))
 }
 
 impl Part {

@@ -5,6 +5,8 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -37,7 +39,7 @@ fn the_lock_file_follows_from_the_folder_the_dockerfile_and_the_compose_file() {
     let hub = format!("models/hub/models--org--m/snapshots/{REVISION}/model.bin");
     let reference = "models/hub/models--org--m/refs/main";
     let (below, torch) = (hub.replace("models/", "models/hf/"), "models/torch/hub/checkpoints/r.pth");
-    let rows: [Row; 8] = [
+    let rows: [Row; 10] = [
         (
             &[(&below, "w"), (torch, "w"), ("Dockerfile", "FROM x\nENV HF_HOME=/data/hf TORCH_HOME=/data/torch\n")],
             0,
@@ -81,6 +83,22 @@ fn the_lock_file_follows_from_the_folder_the_dockerfile_and_the_compose_file() {
             0,
             &["path = \"w.bin\""],
             &["1 weights", "compose.yaml is ignored: line"],
+        ),
+        (
+            &[
+                ("compose.yaml", "services:\n  app:\n    image: x\n    user: app\n"),
+                ("Dockerfile", "FROM x\nUSER 7\n"),
+                ("models/w.bin", "w"),
+            ],
+            0,
+            &["owner = \"app\""],
+            &["compose.yaml, line 4"],
+        ),
+        (
+            &[("Dockerfile", "FROM x\nUSER two words\n"), ("models/w.bin", "w")],
+            0,
+            &["owner = \"1000:1000\""],
+            &["Dockerfile, line 2 is ignored: the user \"two words\": expected user or user:group"],
         ),
         (&[("models/README.txt.lock", "")], 14, &[], &["no weight to pin"]),
     ];
@@ -135,6 +153,115 @@ fn what_init_begins_leads_to_a_layer_that_is_right_without_another_word() {
         let verified = ballast(dir.path(), &["verify", "layer"]);
         assert!(verified.status.success(), "{verified:?}");
     }
+}
+
+/// Runs a program as root, and as uid 100 if this process is root.
+fn as_each_user(mut run: impl FnMut(&Path, Option<(u32, u32)>)) {
+    let root = nix::unistd::geteuid().is_root();
+    for user in [None, root.then_some((100, 101))].into_iter().take(if root { 2 } else { 1 }) {
+        let dir = folder("init");
+        if let Some((uid, gid)) = user {
+            chown(dir.path(), Some(uid), Some(gid)).unwrap();
+        }
+        run(dir.path(), user);
+    }
+}
+
+#[test]
+fn whatever_user_a_project_has_the_next_commands_work_and_the_layer_is_the_same_on_each_machine() {
+    let user = |line: &str| vec![("Dockerfile", format!("FROM x\n{line}\n"))];
+    let compose = |user: &str| vec![("compose.yaml", format!("services:\n  a:\n    image: x\n    user: \"{user}\"\n"))];
+    // The owner of a file that root bakes.
+    let rows = [
+        (vec![], (1000, 1000)),
+        (user("USER app"), (0, 0)),
+        (user("USER app:app"), (0, 0)),
+        (user("USER www-data"), (0, 0)),
+        (user("USER 1234"), (1234, 0)),
+        (user("USER 1234:app"), (0, 0)),
+        (user("USER 1234:5678"), (1234, 5678)),
+        (user("USER root"), (1000, 1000)),
+        (user("USER 0"), (1000, 1000)),
+        (user("USER $APP"), (1000, 1000)),
+        (user("USER two words"), (1000, 1000)),
+        (compose("1234"), (1234, 0)),
+        (compose("app"), (0, 0)),
+        (compose("4294967295"), (1000, 1000)),
+        (compose("${APP_UID:-7}:8"), (7, 8)),
+    ];
+    let mut wrong = Vec::new();
+    for (files, owner) in rows {
+        as_each_user(|dir, user| {
+            fs::create_dir(dir.join("models")).unwrap();
+            fs::write(dir.join("models/w.onnx"), "\u{8}weights").unwrap();
+            files.iter().for_each(|(name, text)| fs::write(dir.join(name), text).unwrap());
+            let (uid, gid) = user.unwrap_or((nix::unistd::getuid().as_raw(), nix::unistd::getgid().as_raw()));
+            let me = format!("{uid}:{gid}");
+            let steps: [&[&str]; 6] = [
+                &["init"],
+                &["bake", "--from", "models", "layer"],
+                &["verify", "layer"],
+                &["run", "--store", "cache", "--baked", "layer", "--user", &me, "--", "true"],
+                &["export", "--from", "models", "weights.tar"],
+                &["doctor", "compose.yaml"],
+            ];
+            fs::create_dir(dir.join("cache")).unwrap();
+            if let Some((uid, gid)) = user {
+                chown(dir.join("cache"), Some(uid), Some(gid)).unwrap();
+            }
+            for step in &steps[..if files.iter().any(|(name, _)| *name == "compose.yaml") { 6 } else { 5 }] {
+                let mut command = Command::new(program());
+                command.current_dir(dir).env_remove("BALLAST_LOCK").args(*step);
+                if let Some((uid, gid)) = user {
+                    command.uid(uid).gid(gid);
+                }
+                let output = command.output().unwrap();
+                let expected = if step[0] == "doctor" { [Some(0), Some(18)] } else { [Some(0), Some(0)] };
+                if !expected.contains(&output.status.code())
+                    || (owner != (1000, 1000) && stdout(&output).contains("user-differs"))
+                {
+                    wrong.push(format!("{files:?} as {me}: {step:?}: {output:?}"));
+                }
+            }
+            let meta = fs::metadata(dir.join("layer/w.onnx")).unwrap();
+            let expected = if uid == 0 { owner } else { (uid, gid) };
+            if (meta.uid(), meta.gid()) != expected {
+                wrong.push(format!("{files:?} as {me}: {}:{}", meta.uid(), meta.gid()));
+            }
+        });
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_owner_that_no_command_can_use_is_named_with_its_file_and_the_way_out() {
+    let dir = folder("init");
+    put(dir.path(), &[("models/w.onnx", "\u{8}weights")]);
+    assert!(ballast(dir.path(), &["init"]).status.success());
+    let rows: [(&str, &[&str], &str); 4] = [
+        ("two words", &["bake", "--from", "models", "layer"], "--owner UID:GID"),
+        ("4294967295:1", &["export", "--from", "models", "a.tar"], "--owner UID:GID"),
+        ("no-such-user", &["run", "--baked", "layer", "--", "true"], "--user UID:GID"),
+        ("1000:1000", &["bake", "--from", "models", "layer", "--owner", "app"], "expected UID:GID in numbers"),
+    ];
+    let mut wrong = Vec::new();
+    for (owner, args, way_out) in rows {
+        let before = lock(dir.path());
+        let text = before.lines().map(|line| match line.starts_with("owner") {
+            true => format!("owner = \"{owner}\"\n"),
+            false => format!("{line}\n"),
+        });
+        let text = text.collect::<String>();
+        fs::write(dir.path().join("weights.lock"), text).unwrap();
+        let output = ballast(dir.path(), args);
+        let said = stderr(&output);
+        let named =
+            args.contains(&"--owner") || said.contains("weights.lock: owner under [store]: ") && said.contains(owner);
+        if output.status.code() != Some(2) || !named || !said.contains(way_out) {
+            wrong.push(format!("{owner} {args:?}: {output:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

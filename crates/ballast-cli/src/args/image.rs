@@ -7,6 +7,8 @@ use clap::Args;
 
 use super::fetch::{FETCHED, Fetching, SourceLimits};
 use super::lock_file::LockFile;
+use crate::boot::plan::Ids;
+use crate::user::numbers;
 
 fn prefix(text: &str) -> Result<RelPath, String> {
     RelPath::try_from(text.trim_matches('/').to_owned())
@@ -21,8 +23,8 @@ pub struct Weights {
     #[arg(long, value_name = "DIR", default_value = FETCHED)]
     pub from: Vec<PathBuf>,
     /// The owner of the weights, in numbers [default: the lock file's owner, otherwise 0:0]
-    #[arg(long, value_name = "UID:GID")]
-    pub owner: Option<String>,
+    #[arg(long, value_name = "UID:GID", value_parser = numbers)]
+    pub owner: Option<Ids>,
     /// The architecture in the image's configuration [default: that of the image's programs, otherwise amd64]
     #[arg(long, value_name = "NAME")]
     pub architecture: Option<String>,

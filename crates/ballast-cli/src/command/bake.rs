@@ -22,7 +22,7 @@ use crate::exit::{Exit, Failure};
 use crate::report::done_words;
 use crate::setting::{INDEX, Setting};
 use crate::whole_file::Target;
-use crate::{facts, print, serial};
+use crate::{facts, print, serial, target};
 
 /// The file that each container of Podman has. A step that fetches may be an `ONBUILD` step, as in the repository's image.
 const PODMAN: &str = "/run/.containerenv";
@@ -71,19 +71,20 @@ fn sources(args: &Bake) -> Result<Vec<(&Path, LinuxDisk)>, Failure> {
         .collect()
 }
 
+/// The owner of the files; `None` leaves them to this process, since only root can give files away.
 fn owner(args: &Bake, setting: &Setting) -> Result<Option<Ids>, Failure> {
-    let Some(text) = args.owner.as_ref().or(setting.lock.store.owner.as_ref()) else {
-        return Ok(None);
-    };
-    let ids = text.split_once(':').and_then(|(uid, gid)| Some(Ids { uid: uid.parse().ok()?, gid: gid.parse().ok()? }));
-    match ids {
-        Some(ids) if facts::who().caps.chown => Ok(Some(ids)),
-        Some(ids) if args.owner.is_some() && ids != facts::ids() => {
-            Err(Failure::new(Exit::CannotDrop, format!("can't give files to {text} without CAP_CHOWN")))
-        }
-        Some(_) => Ok(None),
-        None => Err(Failure::new(Exit::Usage, format!("expected --owner UID:GID in numbers, found {text:?}"))),
+    let may_chown = facts::who().caps.chown;
+    if let Some(ids) = args.owner {
+        let failed = || {
+            let what = format!("can't give files to {}:{} without CAP_CHOWN", ids.uid, ids.gid);
+            Failure::new(Exit::CannotDrop, what)
+                .hint("bake as root; or leave --owner out: every user can read the files")
+        };
+        return if may_chown { Ok(Some(ids)) } else { (ids == facts::ids()).then_some(None).ok_or_else(failed) };
     }
+    let owner = target::file_owner(setting)?.filter(|_| may_chown);
+    owner.iter().filter_map(|owner| owner.note.as_ref()).for_each(|note| print::remark(note));
+    Ok(owner.map(|owner| owner.ids))
 }
 
 /// Copies every weight while it is verified, from the first source that has it; of many only what is unusual is printed.

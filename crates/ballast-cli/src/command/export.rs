@@ -14,7 +14,7 @@ use crate::image::weights::{self, LOCK, Layout};
 use crate::image::{Image, archive, programs};
 use crate::setting::Setting;
 use crate::whole_file::Target;
-use crate::{bounds, foreign, print};
+use crate::{bounds, foreign, print, target};
 
 /// Exports.
 ///
@@ -49,7 +49,7 @@ impl WeightImage {
     /// [`Exit::WeightsMissing`], or a file that can't be read.
     pub fn of(args: &Weights) -> Result<Self, Failure> {
         let setting = Setting::read(&Place { file: args.file.clone(), store: None, baked: None })?;
-        let owner = owner(args.owner.as_deref(), &setting)?;
+        let owner = owner(args.owner, &setting)?;
         let lock = foreign::read(&setting.lock_path, bounds::LOCK)
             .map_err(|error| Failure::new(Exit::BadLock, format!("{}: {error}", setting.lock_path.display())))?;
         let weights = &setting.lock.weights;
@@ -73,10 +73,11 @@ impl WeightImage {
 }
 
 /// Returns the owner of the weights in the image: the named one, otherwise the lock file's owner, otherwise root.
-fn owner(named: Option<&str>, setting: &Setting) -> Result<Ids, Failure> {
-    let Some(text) = named.or(setting.lock.store.owner.as_deref()) else { return Ok(ROOT) };
-    let ids = text.split_once(':').and_then(|(uid, gid)| Some(Ids { uid: uid.parse().ok()?, gid: gid.parse().ok()? }));
-    ids.ok_or_else(|| {
-        Failure::new(Exit::Usage, format!("expected UID:GID in numbers, found {text:?}")).hint("name them with --owner")
-    })
+fn owner(named: Option<Ids>, setting: &Setting) -> Result<Ids, Failure> {
+    if let Some(ids) = named {
+        return Ok(ids);
+    }
+    let owner = target::file_owner(setting)?;
+    owner.iter().filter_map(|owner| owner.note.as_ref()).for_each(|note| print::remark(note));
+    Ok(owner.map_or(ROOT, |owner| owner.ids))
 }

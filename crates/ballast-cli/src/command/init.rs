@@ -27,7 +27,9 @@ pub fn init(args: &Init) -> Result<(), Failure> {
         return Err(exists(&there));
     }
     let models = models(args)?;
-    let store = init::plan(&facts(args, models.as_ref())?);
+    let facts = facts(args, models.as_ref())?;
+    facts.refused_users().for_each(|text| print::remark(&text));
+    let store = init::plan(&facts);
     let root = Path::new(&store.path.value);
     let ((table, text), _) = LockFileEditor::edit(args.lock.as_deref(), Some(root), |book| {
         begin(book, &store)?;

@@ -19,7 +19,7 @@ use crate::record;
 use crate::report::WeightLine;
 use crate::setting::Setting;
 use crate::write_access::WriteAccess;
-use crate::{facts, print};
+use crate::{facts, print, target};
 
 #[derive(Serialize)]
 struct VerifyReport {
@@ -158,11 +158,10 @@ fn examine(setting: &Setting, root: &Path) -> VerifyReport {
     VerifyReport { root: root.to_owned(), chosen: None, ready, weights, groups, extra: Vec::new() }
 }
 
-/// Returns the user who will read the weights: the lock file's owner, if it is given in numbers.
+/// Returns the user who will read the weights: the lock file's owner, or this process if no account file has that name.
 fn reader(setting: &Setting) -> Ids {
-    let owner = setting.lock.store.owner.as_deref().and_then(|owner| owner.split_once(':'));
-    let ids = owner.and_then(|(uid, gid)| Some(Ids { uid: uid.parse().ok()?, gid: gid.parse().ok()? }));
-    ids.unwrap_or_else(facts::ids)
+    let account = target::target(None, setting).ok().flatten();
+    account.map_or_else(facts::ids, |(account, _)| Ids { uid: account.uid, gid: account.gid })
 }
 
 fn digest_of(found: &WeightState, weight: &Weight) -> Option<Digest> {

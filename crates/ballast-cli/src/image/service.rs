@@ -16,7 +16,7 @@ use super::programs;
 use super::weights::{Layout, layers};
 use crate::exit::{Exit, Failure};
 use crate::setting::Setting;
-use crate::{bounds, foreign};
+use crate::{bounds, foreign, user};
 
 /// The lock file's path in a service image: the first default place.
 const LOCK: &str = "etc/ballast/weights.lock";
@@ -216,7 +216,5 @@ fn mode(text: &str) -> Result<u32, String> {
 }
 
 fn owner(text: Option<&String>) -> Result<Ids, String> {
-    let Some(text) = text else { return Ok(ROOT) };
-    let ids = text.split_once(':').and_then(|(uid, gid)| Some(Ids { uid: uid.parse().ok()?, gid: gid.parse().ok()? }));
-    ids.ok_or_else(|| format!("expected UID:GID in numbers, found {text:?}"))
+    text.map_or(Ok(ROOT), |text| user::numbers(text))
 }

@@ -5,6 +5,7 @@
 pub mod dockerfile;
 
 use crate::doctor::variables;
+use crate::user::UserSpec;
 
 /// The default path of the layer in the image.
 const BAKED: &str = "/opt/baked-models";
@@ -42,6 +43,16 @@ pub struct ProjectFacts {
     pub views: Vec<(&'static str, String)>,
 }
 
+impl ProjectFacts {
+    /// Returns a remark for each user that is no `user[:group]`.
+    pub fn refused_users(&self) -> impl Iterator<Item = String> {
+        let refused = |user: &Said| Some((user.value.parse::<UserSpec>().err()?, user.place.clone()));
+        self.users.iter().filter_map(refused).map(|(problem, place)| {
+            format!("{place} is ignored: the user {}: expected {}", problem.which, problem.expected)
+        })
+    }
+}
+
 /// The `[store]` of a new lock file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Store {
@@ -74,7 +85,7 @@ pub fn plan(facts: &ProjectFacts) -> Store {
         let place = said.map_or_else(|| "the layout of the folder".to_owned(), |said| said.place.clone());
         Said::new(name, place)
     });
-    let owner = facts.users.iter().find(|user| !is_admin(&user.value)).cloned();
+    let owner = facts.users.iter().find(|user| is_app(&user.value)).cloned();
     Store {
         path: path.unwrap_or_else(|| Said::new(PATH, "the default")),
         baked: Said::new(BAKED, "the default"),
@@ -111,8 +122,9 @@ fn is_root(value: &str) -> bool {
     ballast::lock::RootPath::try_from(value.to_owned()).is_ok()
 }
 
-fn is_admin(user: &str) -> bool {
-    matches!(user.split(':').next(), Some("root" | "0"))
+/// A user whom a lock file may name as the owner of an app's weights.
+fn is_app(user: &str) -> bool {
+    user.parse::<UserSpec>().is_ok_and(|user| !user.is_root())
 }
 
 /// The lines for the Dockerfile. `models` is the folder that was read, as a path of the build's context; without one

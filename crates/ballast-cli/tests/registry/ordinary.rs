@@ -190,7 +190,7 @@ fn what_can_not_be_an_image_is_refused_before_anything_is_sent() {
         ("a weight that is missing", World::pair(), &url, 14, "no folder has it"),
         ("a weight of other bytes", World::pair(), &url, 14, "no folder has it"),
         ("a name that deletes", World::new(&[(".wh.large.bin", large())]), &url, 2, ".wh."),
-        ("an owner by name", World::of(&[("large.bin", large())], "owner = \"app\"\n"), &url, 2, "--owner"),
+        ("an owner of two words", World::of(&[("large.bin", large())], "owner = \"an app\"\n"), &url, 2, "--owner"),
         ("a digest as a target", World::pair(), &pinned, 2, "expected a tag"),
         ("no host", World::pair(), &"oci://models/face:v1".to_owned(), 2, "found no host"),
         ("another scheme", World::pair(), &"docker://x/y".to_owned(), 2, "oci://"),

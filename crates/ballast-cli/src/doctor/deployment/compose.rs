@@ -84,9 +84,10 @@ fn user(node: &Node) -> Option<At<UserField>> {
             uid: if uid == "root" { Some(0) } else { uid.parse().ok() },
             gid: gid.and_then(|gid| if gid == "root" { Some(0) } else { gid.parse().ok() }),
             named: name(uid) || gid.is_some_and(name),
+            text: Some(found.filled.clone()),
         }
     } else {
-        UserField { uid: None, gid: None, named: false }
+        UserField { uid: None, gid: None, named: false, text: None }
     };
     Some(At { line: node.line, value })
 }

@@ -108,7 +108,12 @@ fn service(pod: &Node, container: &Node, claims: &Claims, filled: &[&str]) -> Se
         image: container.get("image").and_then(text),
         user: either("runAsUser").map(|node| At {
             line: node.line,
-            value: UserField { uid: number(node), gid: either("runAsGroup").and_then(number), named: false },
+            value: UserField {
+                uid: number(node),
+                gid: either("runAsGroup").and_then(number),
+                named: false,
+                text: None,
+            },
         }),
         read_only_root: own("readOnlyRootFilesystem").and_then(Node::truth) == Some(true),
         caps: capabilities(container),

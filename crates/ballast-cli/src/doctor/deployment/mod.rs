@@ -19,7 +19,7 @@ use service::Service;
 /// The user and the variables of a service, each with its line.
 #[derive(Debug, Default)]
 pub struct SetUp {
-    /// `UID` or `UID:GID`.
+    /// As the file has it, with the defaults of its variables.
     pub user: Option<(usize, String)>,
     /// Names and values.
     pub variables: Vec<(usize, String, String)>,
@@ -32,7 +32,7 @@ pub struct SetUp {
 pub fn set_up(text: &str) -> Result<Vec<SetUp>, String> {
     let documents = yaml::read(text).map_err(|error| format!("line {}: {}", error.line, error.what))?;
     let of = |service: Service| SetUp {
-        user: service.user.and_then(|user| Some((user.line, user.value.words()?))),
+        user: service.user.and_then(|user| Some((user.line, user.value.text?))),
         variables: service.env.into_iter().filter_map(|of| Some((of.line, of.name, of.value?))).collect(),
     };
     Ok(documents.iter().flat_map(compose::services).map(of).collect())

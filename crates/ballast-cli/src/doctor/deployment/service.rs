@@ -84,14 +84,8 @@ pub struct UserField {
     pub gid: Option<u32>,
     /// Whether the user or the group is a name.
     pub named: bool,
-}
-
-impl UserField {
-    /// Returns `UID` or `UID:GID`, if both are numbers.
-    pub fn words(&self) -> Option<String> {
-        let uid = self.uid.filter(|_| !self.named)?;
-        Some(self.gid.map_or_else(|| uid.to_string(), |gid| format!("{uid}:{gid}")))
-    }
+    /// The field's text, if it is known.
+    pub text: Option<String>,
 }
 
 /// The capabilities in the file, without `CAP_`.

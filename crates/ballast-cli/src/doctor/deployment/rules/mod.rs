@@ -13,6 +13,7 @@ use ballast::lock::Lock;
 use super::service::{At, Mount, MountKind, Platform, Service, is_ballast, is_below};
 use crate::boot::plan::Ids;
 use crate::doctor::finding::{Code, Finding, Severity};
+use crate::user::UserSpec;
 
 /// The arguments that all rules share.
 pub struct Rules<'a> {
@@ -132,8 +133,7 @@ impl Rules<'_> {
 
     /// Returns the lock file's owner, if it consists of numbers.
     fn owner(&self) -> Option<Ids> {
-        let (uid, gid) = self.lock.store.owner.as_deref()?.split_once(':')?;
-        Some(Ids { uid: uid.parse().ok()?, gid: gid.parse().ok()? })
+        self.lock.store.owner.as_deref()?.parse::<UserSpec>().ok()?.numbers()
     }
 
     /// Returns the lock file's owner as text, or `100:101`.
@@ -144,11 +144,14 @@ impl Rules<'_> {
     /// Returns the line that starts the container as the app's user.
     fn user_line(&self, service: &Service) -> String {
         let owner = self.owner_text();
-        match (service.platform, owner.split_once(':')) {
-            (Platform::Kubernetes, Some((uid, gid))) => {
+        match (service.platform, self.owner()) {
+            (Platform::Compose, _) => format!("user: \"{owner}\""),
+            (Platform::Kubernetes, Some(Ids { uid, gid })) => {
                 format!("securityContext: {{runAsUser: {uid}, runAsGroup: {gid}}}")
             }
-            _ => format!("user: \"{owner}\""),
+            (Platform::Kubernetes, None) => {
+                format!("securityContext: {{runAsUser: UID, runAsGroup: GID}}, the numbers of {owner} in the image")
+            }
         }
     }
 

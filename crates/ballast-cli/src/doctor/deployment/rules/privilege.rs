@@ -3,6 +3,7 @@
 use super::Rules;
 use crate::doctor::deployment::service::{Mount, MountKind, Platform, Service};
 use crate::doctor::finding::{Code, Finding, Severity};
+use crate::user::UserSpec;
 
 const NEEDED: [&str; 3] = ["CHOWN", "SETUID", "SETGID"];
 
@@ -22,7 +23,10 @@ impl Rules<'_> {
 
     /// Finds root without the capabilities to become the app (row b).
     fn cannot_drop(&self, service: &Service) -> Option<Finding> {
-        let app = self.owner().filter(|app| app.uid != 0)?;
+        let app = self.lock.store.owner.as_deref()?;
+        if app.parse::<UserSpec>().is_ok_and(|app| app.is_root()) {
+            return None;
+        }
         let lacking: Vec<_> = ["SETUID", "SETGID"].into_iter().filter(|cap| !service.caps.holds(cap)).collect();
         if lacking.is_empty() {
             return None;
@@ -30,11 +34,9 @@ impl Rules<'_> {
         let line = service.caps.drops_all().or(service.user.as_ref().map(|user| user.line)).unwrap_or(service.line);
         let as_root = if service.user.is_some() { "as root" } else { "as root (no user is set)" };
         let what = format!(
-            "{} starts {as_root} without {}: it can't become {}:{} and ends with 13 at every start",
+            "{} starts {as_root} without {}: it can't become {app} and ends with 13 at every start",
             service.name,
             lacking.join(" and "),
-            app.uid,
-            app.gid
         );
         Some(self.at(line, Severity::Error, Code::CannotDrop, what, self.user_line(service)))
     }
@@ -60,7 +62,7 @@ impl Rules<'_> {
             found.push(self.at(user.line, Severity::Warning, Code::UserByName, what, self.user_line(service)));
         }
         let uid = user.value.uid.filter(|uid| *uid != app.uid);
-        let gid = user.value.gid.filter(|gid| *gid != app.gid);
+        let gid = user.value.gid.filter(|gid| *gid != app.gid && self.owner_text().contains(':'));
         if uid.is_none() && gid.is_none() {
             return;
         }
