@@ -149,8 +149,10 @@ fn a_key_is_printed_once_listed_without_its_secret_and_ended_by_its_id() {
         assert!(!bytes.windows(64).any(|window| window == secret.as_bytes()), "the database holds the secret");
         assert!(!bytes.windows(4).any(|window| window == b"acme"), "the database holds a tenant in clear");
     }
-    assert_eq!(code(&world.key("revoke", &[id])), 0);
-    assert_eq!(code(&world.key("revoke", &[id])), 2, "a second time");
+    assert_eq!(code(&world.key("revoke", &[&text])), 0, "the whole key");
+    let again = world.key("revoke", &[&text]);
+    assert_eq!(code(&again), 2, "a second time");
+    assert!(stderr(&again).contains(id) && !stderr(&again).contains(secret), "{}", stderr(&again));
     assert!(stdout(&world.key("list", &[])).contains("revoked"));
     for wrong in [
         &["--scopes", "root", "--tenant", "*"][..],
@@ -173,6 +175,11 @@ fn a_rotation_makes_the_old_key_worthless_and_a_prepared_one_lets_both_open() {
     assert_eq!(code(&world.store("check", &["--json"])), 0);
     let mode = fs::metadata(world.path("master.key")).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o600, "the new key file");
+    // A link to the key file stays a link, and leads to the new key.
+    std::os::unix::fs::symlink(world.path("master.key"), world.path("link.key")).unwrap();
+    assert_eq!(code(&world.call(&["store", "rotate"], "link.key", &[])), 0);
+    assert!(fs::symlink_metadata(world.path("link.key")).unwrap().is_symlink());
+    assert_eq!(code(&world.store("check", &[])), 0);
 }
 
 #[test]

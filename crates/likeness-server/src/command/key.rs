@@ -38,9 +38,15 @@ fn new(args: &NewKey) -> Result<Exit, Failure> {
     let (key, text) = store.create_key(&args.grant(now), now)?;
     let Err(error) = print::secret(&text) else { return Ok(Exit::Success) };
     // The caller has no key, or only a part of it.
-    store.revoke_key(&key.id, now)?;
-    let what = format!("stdout did not take the key {}, which is revoked: {error}", key.id);
-    Err(Failure::new(Exit::AnswerLost, what).hint("make another one where stdout is read"))
+    let id = &key.id;
+    Err(match store.revoke_key(id, now) {
+        Ok(_) => Failure::new(Exit::AnswerLost, format!("stdout did not take the key {id}, which is revoked: {error}"))
+            .hint("make another one where stdout is read"),
+        Err(why) => {
+            let what = format!("stdout did not take the key {id}: {error}; it can't be revoked now: {why}");
+            Failure::new(Exit::AnswerLost, what).hint(format!("`likeness key revoke {id}`"))
+        }
+    })
 }
 
 /// A key in a list.
@@ -89,8 +95,11 @@ fn list(args: &Check) -> Result<Exit, Failure> {
 
 fn revoke(args: &Revoke) -> Result<Exit, Failure> {
     let (store, now) = (open(&args.place)?, now());
-    if store.revoke_key(&args.id, now)? {
+    // A whole key is also accepted; its secret part is never printed.
+    let id = args.id.strip_prefix("lk_").unwrap_or(&args.id);
+    let id = id.split_once('_').map_or(id, |(id, _)| id);
+    if store.revoke_key(id, now)? {
         return Ok(Exit::Success);
     }
-    Err(Failure::new(Exit::Usage, format!("no key {}, or it is already revoked", args.id)).hint("`likeness key list`"))
+    Err(Failure::new(Exit::Usage, format!("no key {id:?}, or it is already revoked")).hint("`likeness key list`"))
 }

@@ -40,7 +40,7 @@ impl Checked {
 
 impl Table {
     /// Returns the queries for a table's next rows after a key, and for the number of rows.
-    fn pages(self) -> (&'static str, &'static str) {
+    pub(super) fn pages(self) -> (&'static str, &'static str) {
         match self {
             Self::Person => ("SELECT * FROM person WHERE id > ?1 ORDER BY id LIMIT ?2", "SELECT count(*) FROM person"),
             Self::Gone => {

@@ -2,8 +2,8 @@
 //! Every route that reveals whether a face is the person's uses this one budget.
 //!
 //! Promises: one source reaches its own limit before the subject is locked for every caller. Without the master key, a
-//! row does not show whose comparison failed. A row is deleted with its person, or when it no longer counts; a request
-//! that was under way while its person was erased adds none.
+//! row does not show whose comparison failed. A row is deleted with its person, or when none of its failures counts; a
+//! request that was under way while its person was erased adds none.
 
 use std::net::IpAddr;
 

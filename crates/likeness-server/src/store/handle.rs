@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use metrics::counter;
 
-use super::digest::{Changes, DigestKeys, Meta, no_meta};
+use super::digest::{Changes, DigestKeys, Meta, Table, no_meta};
 use super::error::{Kind, Result, StoreError};
-use super::keys::{KeyUse, Keyring, MasterKey};
+use super::keys::{KeyUse, Keyring, MasterKey, taken};
 use super::location::Location;
 use super::person::{Subject, Tenant};
 use super::record::{Opened, Stored};
+use super::rotate::alone;
 use super::seal::{Context, Key, derive, name, open, random_key, seal};
 use super::sql::{Database, Erasure, LAYOUT, Purpose, Row, Rows, TABLES};
 use crate::hex::hex;
@@ -81,18 +82,40 @@ impl Store {
     /// the database.
     pub fn init(location: &Location, key_file: &Path) -> Result<Self> {
         location.refuse_beside(key_file)?;
-        let begun = Keyring::unfinished(key_file)?;
+        let _alone = alone(key_file)?;
+        let place = location.place()?;
+        let begun = Self::interrupted(location, key_file, &place)?;
         let database = location.open(Purpose::Create)?;
         let store = match (begun, has_store(&*database)?) {
             (Some(keyring), true) => Self::unlocked(database, keyring)?,
             (None, true) => return Err(location.taken()),
-            (begun, false) => {
-                let create = || Keyring::create(key_file, KeyUse::UnfinishedStore);
-                Self::fill(database, begun.map_or_else(create, Ok)?)?
+            (Some(keyring), false) => Self::fill(database, keyring)?,
+            (None, false) => {
+                let keyring = Keyring::create(key_file, KeyUse::UnfinishedStore, Some(&place))?;
+                Self::fill(database, keyring).map_err(|error| other_was_first(location, key_file, error))?
             }
         };
         store.keyring.finish()?;
         Ok(store)
+    }
+
+    /// Returns the key of an interrupted creation at this place; `None` if there is no key file.
+    fn interrupted(location: &Location, key_file: &Path, place: &str) -> Result<Option<Keyring>> {
+        let Some(keyring) = Keyring::before(key_file)? else { return Ok(None) };
+        let same = keyring.unfinished_place().map(|of| of == place);
+        match same {
+            Some(true) => Ok(Some(keyring)),
+            Some(false) => Err(StoreError::new(
+                Kind::KeyFile,
+                format!("key file {}: is of a store elsewhere, whose creation was interrupted", key_file.display()),
+            )
+            .hint("repeat `likeness store init` for that store, or name another key file")),
+            None if location.open(Purpose::Manage).and_then(|database| Self::unlocked(database, keyring)).is_ok() => {
+                let what = format!("key file {}: is there already, and opens {location}", key_file.display());
+                Err(StoreError::new(Kind::KeyFile, what).hint("the store is made: `likeness store check` examines it"))
+            }
+            None => Err(taken(key_file)),
+        }
     }
 
     fn fill(database: Box<dyn Database>, keyring: Keyring) -> Result<Self> {
@@ -117,10 +140,22 @@ impl Store {
     pub fn open(location: &Location, key_file: &Path, purpose: Purpose) -> Result<Arc<Self>> {
         let keyring = Keyring::read(key_file, KeyUse::Store)?;
         let store = Arc::new(Self::unlocked(location.open(purpose)?, keyring)?);
+        store.finish_key_file();
         if purpose == Purpose::Serve {
             store.keep_scrubbing();
         }
         Ok(store)
+    }
+
+    /// Ends the creation of a store that was interrupted after the store was whole. If the key file can't be written,
+    /// a later start tries again.
+    fn finish_key_file(&self) {
+        if self.keyring.written_for() == Some(KeyUse::UnfinishedStore)
+            && let Ok(_alone) = alone(self.keyring.path())
+            && self.keyring.reread().is_ok()
+        {
+            let _ = self.keyring.finish();
+        }
     }
 
     fn unlocked(database: Box<dyn Database>, keyring: Keyring) -> Result<Self> {
@@ -166,11 +201,12 @@ impl Store {
 
     /// Erases expired persons, captures and failures, and finishes pending erasures. The next turn tries again what failed.
     pub(super) fn tidy(&self, now: i64) {
-        let swept = self.sweep(now).and_then(|_| self.sweep_captures(now)).and_then(|_| self.sweep_failures(now));
+        let swept = [self.sweep(now), self.sweep_captures(now), self.sweep_failures(now)];
         if self.unscrubbed.load(Ordering::Acquire) {
             self.scrub();
         }
-        if let Err(error) = swept.and_then(|_| self.finish_erasures(now)) {
+        let finished = self.finish_erasures(now);
+        for error in swept.into_iter().filter_map(Result::err).chain(finished.err()) {
             tracing::warn!(%error, "expired persons and erasures are not finished; the service tries again");
         }
     }
@@ -237,11 +273,34 @@ impl Store {
 
 /// Returns whether the database contains a store, of whatever layout.
 fn has_store(database: &dyn Database) -> Result<bool> {
-    let found = database.snapshot(&mut |rows| rows.row("SELECT layout FROM meta", &[]).map(|_| ()));
-    match found {
+    let has = |sql: &'static str| match database.snapshot(&mut |rows| rows.row(sql, &[]).map(|_| ())) {
         Err(error) if error.kind == Kind::Absent => Ok(false),
         found => found.map(|()| true),
+    };
+    if has("SELECT layout FROM meta")? {
+        return Ok(true);
     }
+    for table in Table::ALL {
+        if has(table.pages().1)? {
+            let what = format!("the database: expected no table `{}`, found one of another program", table.name());
+            return Err(StoreError::new(Kind::BadSetting, what).hint("name another database"));
+        }
+    }
+    Ok(false)
+}
+
+/// If another `store init` was first, the key file of this one is removed: nothing needs its key.
+fn other_was_first(location: &Location, key_file: &Path, error: StoreError) -> StoreError {
+    let database = location.open(Purpose::Manage);
+    let keyring = Keyring::read(key_file, KeyUse::Store);
+    let other = database.and_then(|database| {
+        database.snapshot(&mut |rows| root(rows, keyring.as_ref().map_err(Clone::clone)?).map(|_| ()))
+    });
+    if other.is_err_and(|error| error.kind == Kind::WrongKey) {
+        let _ = std::fs::remove_file(key_file);
+        return location.taken();
+    }
+    error
 }
 
 fn other_layout(found: i64) -> StoreError {

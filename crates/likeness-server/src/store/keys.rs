@@ -97,8 +97,7 @@ impl fmt::Debug for MasterKey {
 /// The keys of a file. The file is read again if a key is missing.
 pub struct Keyring {
     path: PathBuf,
-    /// What the file's first lines say; `None` for a file without them, as another program may have written it.
-    written_for: Option<KeyUse>,
+    written: Written,
     keys: RwLock<Vec<MasterKey>>,
 }
 
@@ -108,39 +107,46 @@ impl Keyring {
     /// # Errors
     /// The file is absent, unreadable, readable by others, owned by another user, or no key file.
     pub fn read(path: &Path, wanted: KeyUse) -> Result<Self> {
-        let (written_for, keys) = read(path, wanted)?;
-        Ok(Self { path: path.to_owned(), written_for, keys: RwLock::new(keys) })
+        let (written, keys) = read(path, wanted)?;
+        Ok(Self { path: path.to_owned(), written, keys: RwLock::new(keys) })
     }
 
-    /// Reads the key file of a store whose creation was interrupted; returns `None` if there is no file.
+    /// Reads the key file for a new store; returns `None` if there is no file.
     ///
     /// # Errors
-    /// There is another file.
-    pub fn unfinished(path: &Path) -> Result<Option<Self>> {
-        if fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-            return Ok(None);
+    /// The file is no key file.
+    pub fn before(path: &Path) -> Result<Option<Self>> {
+        match fs::symlink_metadata(path) {
+            Ok(meta) if meta.is_file() => Self::read(path, KeyUse::UnfinishedStore).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Ok(_) => Err(taken(path)),
+            Err(error) => Err(refused(path, &error.to_string()).hint(KeyUse::Store.hint())),
         }
-        let begun = Self::read(path, KeyUse::UnfinishedStore).ok();
-        let begun = begun.filter(|keyring| keyring.written_for == Some(KeyUse::UnfinishedStore));
-        begun.map(Some).ok_or_else(|| taken(path))
     }
 
-    /// Creates a key file with one random key.
+    /// Returns the place of the unfinished store that the file was created for.
+    pub fn unfinished_place(&self) -> Option<&str> {
+        self.written.place.as_deref().filter(|_| self.written.for_use == Some(KeyUse::UnfinishedStore))
+    }
+
+    /// Creates a key file with one random key. `place` names the database of an unfinished store.
     ///
     /// # Errors
     /// The file exists already or can't be written.
-    pub fn create(path: &Path, wanted: KeyUse) -> Result<Self> {
+    pub fn create(path: &Path, wanted: KeyUse, place: Option<&str>) -> Result<Self> {
         let keys = vec![MasterKey::new(random_key()?)];
-        put_new(path, wanted, &keys).map_err(|error| match error.kind() {
+        let written = Written { for_use: Some(wanted), place: place.map(str::to_owned) };
+        put_new(path, &written, &keys).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => taken(path),
-            _ => refused(path, &error.to_string()),
+            _ => refused(path, &error.to_string()).hint("--key-file FILE, in a folder that exists and can be written"),
         })?;
-        Ok(Self { path: path.to_owned(), written_for: Some(wanted), keys: RwLock::new(keys) })
+        Ok(Self { path: path.to_owned(), written, keys: RwLock::new(keys) })
     }
 
-    /// Returns whether the file says that its keys are a store's.
-    pub fn is_of_store(&self) -> bool {
-        self.written_for.is_some_and(|written_for| written_for != KeyUse::Archive)
+    /// Returns what the file says that its keys are for; `None` if it says nothing, as another program may have written
+    /// it.
+    pub fn written_for(&self) -> Option<KeyUse> {
+        self.written.for_use
     }
 
     /// Returns whether a key is in both files.
@@ -182,7 +188,7 @@ impl Keyring {
     /// # Errors
     /// The file is no longer a key file.
     pub fn reread(&self) -> Result<()> {
-        let (_, keys) = read(&self.path, self.written_for.unwrap_or(KeyUse::Store))?;
+        let (_, keys) = read(&self.path, self.written.for_use.unwrap_or(KeyUse::Store))?;
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
         Ok(())
     }
@@ -211,19 +217,14 @@ impl Keyring {
     }
 
     fn replace(&self, keys: Vec<MasterKey>) -> Result<()> {
-        let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(".new");
-        let staged = self.path.with_file_name(name);
         let swap = || {
-            match fs::remove_file(&staged) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            write_new(&staged, KeyUse::Store, &keys)?;
-            let meta = fs::metadata(&self.path)?;
-            std::os::unix::fs::chown(&staged, Some(meta.uid()), Some(meta.gid()))?;
-            fs::rename(&staged, &self.path)?;
-            sync_parent(&self.path)
+            // A link stays, and leads to the new keys.
+            let real = fs::canonicalize(&self.path)?;
+            let meta = fs::metadata(&real)?;
+            staged(&real, &Written { for_use: Some(KeyUse::Store), place: None }, &keys, |staged| {
+                std::os::unix::fs::chown(staged, Some(meta.uid()), Some(meta.gid()))?;
+                fs::rename(staged, &real)
+            })
         };
         swap().map_err(|error: io::Error| refused(&self.path, &format!("can't be replaced: {error}")))?;
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
@@ -239,12 +240,37 @@ fn refused(path: &Path, why: &str) -> StoreError {
     StoreError::new(Kind::KeyFile, format!("key file {}: {why}", path.display()))
 }
 
-fn taken(path: &Path) -> StoreError {
+pub(super) fn taken(path: &Path) -> StoreError {
     refused(path, "is there already")
         .hint("an existing key file is never replaced: name another file, or remove this one if nothing needs its key")
 }
 
-fn read(path: &Path, wanted: KeyUse) -> Result<(Option<KeyUse>, Vec<MasterKey>)> {
+/// What the comment lines of a key file say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Written {
+    for_use: Option<KeyUse>,
+    place: Option<String>,
+}
+
+/// Begins the line that names the place of an unfinished store.
+const PLACE: &str = "# place ";
+
+impl Written {
+    fn of(text: &str) -> Self {
+        let first = |known: &KeyUse| known.head().lines().next().unwrap_or_default();
+        let is = |known: &KeyUse| text.lines().any(|line| line.trim() == first(known));
+        let place = text.lines().find_map(|line| line.trim().strip_prefix(PLACE)).map(str::to_owned);
+        Self { for_use: KeyUse::ALL.into_iter().find(is), place }
+    }
+
+    fn text(&self) -> String {
+        let head = self.for_use.map_or("", KeyUse::head);
+        let place = self.place.as_ref().map(|place| format!("{PLACE}{place}\n")).unwrap_or_default();
+        format!("{head}{place}")
+    }
+}
+
+fn read(path: &Path, wanted: KeyUse) -> Result<(Written, Vec<MasterKey>)> {
     let unread = |refusal: secrets::Refusal| {
         refused(path, &refusal.what).hint(refusal.hint.unwrap_or_else(|| wanted.hint().to_owned()))
     };
@@ -256,38 +282,44 @@ fn read(path: &Path, wanted: KeyUse) -> Result<(Option<KeyUse>, Vec<MasterKey>)>
     };
     let keys: Option<Vec<_>> = lines.map(read).collect();
     match keys {
-        Some(keys) if (1..=2).contains(&keys.len()) => {
-            Ok((KeyUse::ALL.into_iter().find(|known| text.starts_with(known.head())), keys))
-        }
+        Some(keys) if (1..=2).contains(&keys.len()) => Ok((Written::of(&text), keys)),
         _ => Err(refused(path, "expected one or two lines of 64 hexadecimal digits").hint(wanted.hint())),
     }
 }
 
-/// Writes a file under another name and renames it, so that no part of a key file is ever there.
-fn put_new(path: &Path, used_for: KeyUse, keys: &[MasterKey]) -> io::Result<()> {
+fn put_new(path: &Path, written: &Written, keys: &[MasterKey]) -> io::Result<()> {
+    staged(path, written, keys, |staged| {
+        match rustix::fs::renameat_with(CWD, staged, CWD, path, RenameFlags::NOREPLACE) {
+            // This file system has no such call.
+            Err(Errno::INVAL | Errno::NOSYS) => fs::hard_link(staged, path)?,
+            renamed => return Ok(renamed?),
+        }
+        fs::remove_file(staged)
+    })
+}
+
+/// Writes a file under a name that no other program uses; `publish` renames it, so that no part of a key file is ever
+/// under the key file's name.
+fn staged(
+    path: &Path,
+    written: &Written,
+    keys: &[MasterKey],
+    publish: impl FnOnce(&Path) -> io::Result<()>,
+) -> io::Result<()> {
     let random = random::<8>().map_err(|error| io::Error::other(error.to_string()))?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", hex(&random)));
     let staged = path.with_file_name(name);
-    let put = || {
-        write_new(&staged, used_for, keys)?;
-        match rustix::fs::renameat_with(CWD, &staged, CWD, path, RenameFlags::NOREPLACE) {
-            // This file system has no such call.
-            Err(Errno::INVAL | Errno::NOSYS) => fs::hard_link(&staged, path)?,
-            renamed => return Ok(renamed?),
-        }
-        fs::remove_file(&staged)
-    };
-    let made = put();
+    let made = write_new(&staged, written, keys).and_then(|()| publish(&staged));
     if made.is_err() {
         let _ = fs::remove_file(&staged);
     }
     made.and_then(|()| sync_parent(path))
 }
 
-fn write_new(path: &Path, used_for: KeyUse, keys: &[MasterKey]) -> io::Result<()> {
+fn write_new(path: &Path, written: &Written, keys: &[MasterKey]) -> io::Result<()> {
     let mut text = Zeroizing::new(String::with_capacity(512));
-    text.push_str(used_for.head());
+    text.push_str(&written.text());
     for key in keys {
         text.push_str(&Zeroizing::new(hex(&*key.key)));
         text.push('\n');

@@ -8,6 +8,7 @@ use super::error::{Kind, Result, StoreError};
 use super::postgres::Postgres;
 use super::sql::{Database, Purpose};
 use super::sqlite::Sqlite;
+use crate::hex::hex;
 
 /// The location of a store.
 #[derive(Clone, PartialEq, Eq)]
@@ -43,7 +44,8 @@ impl FromStr for Location {
             return Ok(Self::Postgres(text.to_owned()));
         }
         let path = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:")).unwrap_or(text);
-        let named = path.split_once("://").is_none() && !path.is_empty() && !path.ends_with('/');
+        // SQLite would read `file:…` as an address, and open another file.
+        let named = !path.contains("://") && !path.starts_with("file:") && !path.is_empty() && !path.ends_with('/');
         match named && path != ":memory:" && !path.contains('?') {
             true => Ok(Self::Sqlite(PathBuf::from(path))),
             false => Err(StoreError::new(
@@ -65,6 +67,21 @@ impl Location {
             Self::Sqlite(path) => Ok(Box::new(Sqlite::open(path, purpose)?)),
             Self::Postgres(url) => Ok(Box::new(Postgres::open(url)?)),
         }
+    }
+
+    /// Returns a hash that names the place of the database, and does not show it.
+    ///
+    /// # Errors
+    /// The directory does not exist.
+    pub(super) fn place(&self) -> Result<String> {
+        let place = match self {
+            Self::Sqlite(path) => {
+                let file = path.file_name().unwrap_or_default();
+                real_parent(path)?.join(file).into_os_string().into_encoded_bytes()
+            }
+            Self::Postgres(url) => url.clone().into_bytes(),
+        };
+        Ok(hex(&blake3::derive_key("likeness store 1 place of a database", &place)[..16]))
     }
 
     /// Returns the error that a new store can't be made where one is.
@@ -91,6 +108,9 @@ impl Location {
 
 fn real_parent(path: &Path) -> Result<PathBuf> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let failed = |error| StoreError::new(Kind::Unavailable, format!("directory {}: {error}", parent.display()));
+    let failed = |error| {
+        StoreError::new(Kind::Unavailable, format!("directory {}: {error}", parent.display()))
+            .hint("name a file in a directory that exists and can be read")
+    };
     std::fs::canonicalize(parent).map_err(failed)
 }

@@ -120,12 +120,15 @@ fn fault(error: &postgres::Error) -> StoreError {
         (SqlState::UNDEFINED_TABLE, Kind::Absent),
         (SqlState::INVALID_CATALOG_NAME, Kind::Absent),
         (SqlState::DUPLICATE_TABLE, Kind::BadSetting),
+        (SqlState::UNDEFINED_COLUMN, Kind::BadSetting),
     ];
     let kind = kinds.iter().find(|(known, _)| known == code).map_or(Kind::Unavailable, |(_, kind)| *kind);
     let failure = StoreError::new(kind, format!("PostgreSQL: {} ({})", database.message(), code.code()));
     match kind {
         Kind::Absent => failure.hint("`createdb`, then `likeness store init --key-file FILE`"),
-        Kind::BadSetting => failure.hint("this database already has tables of these names"),
+        Kind::BadSetting => {
+            failure.hint("this database has another program's tables of these names: name another database")
+        }
         _ => failure,
     }
 }

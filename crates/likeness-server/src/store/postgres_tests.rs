@@ -35,6 +35,44 @@ fn the_suite() {
 }
 
 #[test]
+fn a_database_with_tables_of_these_names_is_refused_and_no_key_is_left() {
+    let Some(cluster) = Cluster::start("a_database_with_tables_of_these_names_is_refused") else { return };
+    // What another program has made, and whether a store fits beside it.
+    let rows = [
+        ("CREATE TABLE users (name TEXT)", true),
+        ("CREATE TABLE person (name TEXT)", false),
+        ("CREATE TABLE meta (k TEXT)", false),
+    ];
+    let mut wrong = Vec::new();
+    for (sql, fits) in rows {
+        let place = cluster.place();
+        let Location::Postgres(url) = &place.location else { unreachable!() };
+        ::postgres::Client::connect(url, ::postgres::NoTls).unwrap().batch_execute(sql).unwrap();
+        let made = Store::init(&place.location, &place.key_file).map(drop).map_err(|error| error.kind);
+        let key = place.key_file.exists();
+        if (made, key) != (if fits { Ok(()) } else { Err(Kind::BadSetting) }, fits) {
+            wrong.push(format!("{sql}: {made:?}, a key file is left: {key}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let place = cluster.place();
+    let key = |at: usize| place.dir.path().join(format!("{at}.key"));
+    let made: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|at| {
+                scope.spawn({
+                    let (location, key) = (&place.location, key(at));
+                    move || Store::init(location, &key).is_ok()
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(made.iter().filter(|made| **made).count(), 1, "{made:?}");
+    assert_eq!(made, (0..4).map(|at| key(at).exists()).collect::<Vec<_>>(), "keys that open nothing stay");
+}
+
+#[test]
 fn everybody_moves_from_sqlite_to_postgresql_and_back() {
     let Some(cluster) = Cluster::start("everybody_moves_from_sqlite_to_postgresql_and_back") else { return };
     let (file, back) = (Place::sqlite(), Place::sqlite());

@@ -120,12 +120,13 @@ impl Store {
     }
 }
 
-/// Locks the key file for one rotation: of two rotations at once, each would add a key, and one key would be
-/// lost.
-fn alone(key_file: &Path) -> Result<File> {
+/// Locks the key file for one rotation or creation of a store: of two rotations at once, each would add a key, and one
+/// key would be lost.
+pub(super) fn alone(key_file: &Path) -> Result<File> {
+    let real = std::fs::canonicalize(key_file).unwrap_or_else(|_| key_file.to_owned());
     let another = || {
-        let what = format!("{}: another rotation runs", beside::name(key_file, beside::LOCK).display());
-        StoreError::new(Kind::Locked, what)
+        let what = format!("{}: another rotation or `store init` runs", beside::name(&real, beside::LOCK).display());
+        StoreError::new(Kind::Locked, what).hint("wait until it has ended")
     };
-    beside::lock(key_file, Kind::KeyFile)?.ok_or_else(another)
+    beside::lock(&real, Kind::KeyFile)?.ok_or_else(another)
 }

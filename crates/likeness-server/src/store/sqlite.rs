@@ -5,6 +5,7 @@
 //! rotation, check) may run at the same time, under SQLite's own locks.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -51,7 +52,13 @@ impl Sqlite {
         if purpose == Purpose::Create && is_new(path, &writer)? {
             // The layout of a record relies on this page size.
             let set = |name, value: &str| writer.pragma_update(None, name, value).map_err(|error| fault(path, &error));
-            set("page_size", "4096").and_then(|()| set("journal_mode", "WAL"))?;
+            set("page_size", "4096")?;
+            let size = writer.query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0));
+            if size.map_err(|error| fault(path, &error))? != 4096 {
+                let what = format!("database {}: expected pages of 4096 bytes, found another size", path.display());
+                return Err(StoreError::new(Kind::BadSetting, what).hint("name a file that does not exist"));
+            }
+            set("journal_mode", "WAL")?;
         }
         let reader = connect(path, true)?;
         Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), reader: Mutex::new(reader), _lock: lock })
@@ -116,7 +123,12 @@ fn create_file(path: &Path) -> Result<()> {
 fn private(path: &Path) -> Result<()> {
     let meta = fs::symlink_metadata(path)
         .map_err(|error| StoreError::new(Kind::Unavailable, format!("database {}: {error}", path.display())))?;
-    if meta.is_file() && meta.mode() & 0o077 == 0 && meta.uid() == rustix::process::geteuid().as_raw() {
+    let own = meta.is_file() && meta.mode() & 0o077 == 0 && meta.uid() == rustix::process::geteuid().as_raw();
+    let begins = |magic: &[u8]| {
+        let mut start = vec![0; magic.len()];
+        File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok_and(|()| start == magic)
+    };
+    if own && (meta.len() == 0 || begins(b"SQLite format 3\0")) {
         return Ok(());
     }
     Err(StoreError::new(Kind::BadSetting, format!("database {}: is there already", path.display()))
@@ -161,9 +173,14 @@ fn fault(path: &Path, error: &rusqlite::Error) -> StoreError {
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
             (Kind::ReadOnly, Some("the file, its directory and its file system must be writable"))
         }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (Kind::Busy, None),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            (Kind::Busy, Some("another process uses the database: try again"))
+        }
         Some(ErrorCode::Unknown) if error.to_string().contains("no such table") => {
             (Kind::Absent, Some("`likeness store init --key-file FILE` makes a store; this is none"))
+        }
+        None | Some(ErrorCode::Unknown) if error.to_string().contains("no such column") => {
+            (Kind::BadSetting, Some("this database has another program's tables: name another file"))
         }
         None => (Kind::Corrupt, None),
         _ => (Kind::Unavailable, None),
