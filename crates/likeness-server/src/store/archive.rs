@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! head   "likeness-persons", version 1, id 16, id of the key 8, content key sealed by the key
-//! frame  length 4, then the store, a person, an erased number, or the end; sealed by the content key
+//! frame  length 4, then the store, a person, an erased number, a mark, or the end; sealed by the content key
 //! ```
 //! Promises: a frame opens only at its own place in its own archive, so a frame that is missing, moved or
 //! exchanged is found. An archive without an `End` frame is incomplete.
@@ -39,6 +39,8 @@ pub enum Frame {
     Person(ArchivedPerson),
     /// The person of this number was erased at this revision.
     Gone { person: i64, revision: i64 },
+    /// The number and the hash of the journal's last entry, as of the persons and numbers that follow.
+    Mark { seq: i64, sha256: String },
     /// The archive contains every change up to this revision, with this number of persons.
     End { revision: i64, persons: u64 },
 }
@@ -66,10 +68,18 @@ pub struct ArchivedPerson {
 }
 
 impl Frame {
+    /// Returns the number and the hash of a mark.
+    pub fn marked(&self) -> Option<(i64, String)> {
+        match self {
+            Self::Mark { seq, sha256 } => Some((*seq, sha256.clone())),
+            _ => None,
+        }
+    }
+
     /// Returns the revision of the store that the frame records.
     pub fn revision(&self) -> i64 {
         match self {
-            Self::Store { .. } => 0,
+            Self::Store { .. } | Self::Mark { .. } => 0,
             Self::Person(person) => person.version,
             Self::Gone { revision, .. } | Self::End { revision, .. } => *revision,
         }
@@ -197,10 +207,24 @@ impl Archive {
         let frame = plain.and_then(|plain| serde_json::from_slice(&plain).ok());
         match frame {
             Some(frame) => Ok(Some((frame, end - place.at))),
+            // A power cut may leave zeros where bytes were not written.
+            None if size == 0 && self.only_zeros_from(place.at, length) => Ok(None),
             // The last frame in the file, which a crash may have cut.
             None if end >= length => Ok(None),
             None => Err(refused(&self.path, &format!("frame {}: changed or damaged", place.number))),
         }
+    }
+
+    fn only_zeros_from(&self, mut at: u64, length: u64) -> bool {
+        let mut buffer = [0; 4096];
+        while at < length {
+            let part = &mut buffer[..usize::try_from(length - at).unwrap_or(4096).min(4096)];
+            if self.file.read_exact_at(part, at).is_err() || part.iter().any(|byte| *byte != 0) {
+                return false;
+            }
+            at += part.len() as u64;
+        }
+        true
     }
 
     /// Returns the path of the file.

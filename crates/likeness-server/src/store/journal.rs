@@ -11,7 +11,7 @@ use super::entry::{JournalEntry, NOTHING, NewEntry, hash};
 use super::error::{Kind, Result, StoreError};
 use super::handle::Store;
 use super::seal::{Context, Key, open, seal};
-use super::sql::Row;
+use super::sql::{Row, Rows};
 
 /// The most entries that one read returns.
 const PAGE: i64 = 500;
@@ -39,9 +39,7 @@ impl Store {
         if entries.is_empty() {
             return Ok(0);
         }
-        let last = changes.rows().row("SELECT * FROM journal ORDER BY seq DESC LIMIT 1", &[])?;
-        let last = last.map(|row| self.opened_entry(row)).transpose()?;
-        let (mut seq, mut previous) = last.map_or((0, NOTHING.to_owned()), |(seq, text)| (seq, hash(&text)));
+        let (mut seq, mut previous) = self.last_entry(changes.rows())?;
         for NewEntry { id, at, kind, body } in &entries {
             seq += 1;
             let entry = JournalEntry { seq, previous, at: *at, kind: (*kind).to_owned(), body: body.clone() };
@@ -50,6 +48,20 @@ impl Store {
             previous = hash(&text);
         }
         Ok(entries.len() as u64)
+    }
+
+    /// Returns the number and the hash of the last entry. They stand for the store's whole history.
+    pub(super) fn last_entry(&self, rows: &mut dyn Rows) -> Result<(i64, String)> {
+        let last = rows.row("SELECT * FROM journal ORDER BY seq DESC LIMIT 1", &[])?;
+        let last = last.map(|row| self.opened_entry(row)).transpose()?;
+        Ok(last.map_or((0, NOTHING.to_owned()), |(seq, text)| (seq, hash(&text))))
+    }
+
+    /// Returns whether the entry of this number has this hash.
+    pub(super) fn has_entry(&self, rows: &mut dyn Rows, seq: i64, sha256: &str) -> Result<bool> {
+        let row = rows.row("SELECT * FROM journal WHERE seq = ?1", &[seq.into()])?;
+        let found = row.map(|row| self.opened_entry(row)).transpose()?;
+        Ok(found.map_or(seq == 0 && sha256 == NOTHING, |(_, text)| hash(&text) == sha256))
     }
 
     fn put_entry(&self, changes: &mut Changes<'_>, seq: i64, id: &str, text: &str) -> Result<()> {

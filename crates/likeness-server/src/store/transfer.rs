@@ -65,6 +65,8 @@ pub fn archive_keys(archive: &Path, key_file: &Path) -> Result<Keyring> {
 struct Contents {
     /// The hash that stands for the exported store; `None` if the archive is empty.
     store: Option<String>,
+    /// The number and the hash of the last journal entry that the exported store had.
+    mark: Option<(i64, String)>,
     persons: BTreeMap<i64, Place>,
     revision: i64,
     /// The place of the `End` frame, if it is the last frame.
@@ -72,7 +74,7 @@ struct Contents {
 }
 
 fn contents(archive: &mut Archive) -> Result<Contents> {
-    let mut contents = Contents { store: None, persons: BTreeMap::new(), revision: 0, end: None };
+    let mut contents = Contents { store: None, mark: None, persons: BTreeMap::new(), revision: 0, end: None };
     while let Some((frame, place)) = archive.next()? {
         contents.note(&frame, place);
     }
@@ -84,6 +86,7 @@ impl Contents {
         self.revision = self.revision.max(frame.revision());
         match frame {
             Frame::Store { hash } => self.store = Some(hash.clone()),
+            Frame::Mark { seq, sha256 } => self.mark = Some((*seq, sha256.clone())),
             Frame::Person(person) => drop(self.persons.insert(person.id, place)),
             Frame::Gone { person, .. } => drop(self.persons.remove(person)),
             Frame::End { .. } => {}
@@ -103,11 +106,12 @@ impl Store {
             true => archive_keys(archive, key_file)?,
             false => {
                 Location::Sqlite(archive.to_owned()).refuse_beside(key_file)?;
-                Keyring::create(key_file, KeyUse::Archive)?
+                Keyring::create(key_file, KeyUse::Archive, None)?
             }
         };
-        if keys.is_of_store() || keys.shares(&self.keyring) {
-            let found = format!("key file {}: expected an archive's key, found a store's", key_file.display());
+        let of_archive = keys.written_for() == Some(KeyUse::Archive);
+        if keys.shares(&self.keyring) || !(of_archive || keys.written_for().is_none() && archive.exists()) {
+            let found = format!("key file {}: expected an archive's key, found another one", key_file.display());
             return Err(StoreError::new(Kind::KeyFile, found)
                 .hint("--archive-key FILE: a file that does not exist, which the export makes"));
         }
@@ -130,13 +134,18 @@ impl Store {
         }
         let mut written = 0;
         loop {
-            let frames = self.since(contents.revision, now)?;
-            if frames.is_empty() {
-                break;
+            let (mut frames, mark) = self.since(contents.revision, now)?;
+            let last = frames.is_empty();
+            // The mark is before the frames, so that each cut leaves it with them.
+            if contents.mark != mark.marked() {
+                frames.insert(0, mark);
             }
             for (frame, place) in frames.iter().zip(archive.append(&frames)?) {
                 contents.note(frame, place);
                 written += u64::from(matches!(frame, Frame::Person(_)));
+            }
+            if last {
+                break;
             }
         }
         let persons = contents.persons.len() as u64;
@@ -161,6 +170,9 @@ impl Store {
                 refused("expected an export of this store, found one of another store".into())
             }
             None if begun => refused("expected the store's hash in its first frame, found none".into()),
+            _ if begun && !self.continues_mark(contents.mark.as_ref())? => refused(
+                "expected an export of this store's history, found another one: the store is another copy".into(),
+            ),
             _ if revision < contents.revision => refused(format!(
                 "expected a revision up to {revision}, as the store has it, found {}: the store is an older copy",
                 contents.revision
@@ -174,13 +186,19 @@ impl Store {
         }
     }
 
-    /// Returns the next changes after a revision, in order.
-    fn since(&self, revision: i64, now: i64) -> Result<Vec<Frame>> {
+    fn continues_mark(&self, mark: Option<&(i64, String)>) -> Result<bool> {
+        let Some((seq, sha256)) = mark else { return Ok(false) };
+        self.read(|rows| self.has_entry(rows, *seq, sha256))
+    }
+
+    /// Returns the next changes after a revision, in order, and the mark of the store that has them.
+    fn since(&self, revision: i64, now: i64) -> Result<(Vec<Frame>, Frame)> {
         let most = i64::try_from(PAGE).unwrap_or(i64::MAX);
         let changed = concat!("SELECT ", columns!(), " FROM person WHERE version > ?1 ORDER BY version LIMIT ?2");
         let gone = "SELECT revision, person FROM gone WHERE revision > ?1 ORDER BY revision LIMIT ?2";
         let values = [revision.into(), most.into()];
-        let (changed, gone) = self.snapshot(|rows| Ok((rows.rows(changed, &values)?, rows.rows(gone, &values)?)))?;
+        let (changed, gone, (seq, sha256)) = self
+            .snapshot(|rows| Ok((rows.rows(changed, &values)?, rows.rows(gone, &values)?, self.last_entry(rows)?)))?;
         let full = [changed.len(), gone.len()].map(|found| found == PAGE);
         let mut frames = Vec::with_capacity(PAGE);
         for row in changed {
@@ -201,7 +219,7 @@ impl Store {
         frames.append(&mut erased);
         frames.retain(|frame| frame.revision() <= known);
         frames.sort_by_key(Frame::revision);
-        Ok(frames)
+        Ok((frames, Frame::Mark { seq, sha256 }))
     }
 
     /// Stores every person of a complete archive who is not stored yet.

@@ -90,7 +90,7 @@ fn fill(store: &Store, changes: &mut Changes<'_>, seed: u64) -> Result<()> {
 #[test]
 fn what_is_no_regular_file_is_refused_as_an_archive_and_not_waited_for() {
     let (aside, mut wrong) = (Aside::new(), Vec::new());
-    let keys = Keyring::create(&aside.key_file(), KeyUse::Archive).unwrap();
+    let keys = Keyring::create(&aside.key_file(), KeyUse::Archive, None).unwrap();
     let fifo = aside.archive("fifo");
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
     for path in [fifo.as_path(), aside.0.path(), "/dev/zero".as_ref(), "/dev/null".as_ref()] {
@@ -153,7 +153,7 @@ fn a_person_of_an_archive_without_pseudonyms_gets_one() {
     };
     let written = serde_json::to_string(&person).unwrap();
     assert!(!written.contains("pseudonym"), "{written}");
-    let keys = Keyring::create(&aside.key_file(), KeyUse::Archive).unwrap();
+    let keys = Keyring::create(&aside.key_file(), KeyUse::Archive, None).unwrap();
     let mut archive = Archive::create(&aside.archive("a"), &keys).unwrap();
     archive.append(&[Frame::Person(person), Frame::End { revision: 1, persons: 1 }]).unwrap();
     drop(archive);
@@ -207,7 +207,7 @@ fn a_changed_byte_of_an_archive_is_refused_and_nothing_of_it_is_stored() {
     let beside = from.1.archive(&aside.archive("b"), &aside.archive("key")).err().unwrap();
     assert_eq!(beside.kind, Kind::KeyFile, "the key with the archive");
     fs::write(aside.archive("a"), &whole).unwrap();
-    let foreign = Keyring::create(&aside.0.path().join("foreign.key"), KeyUse::Archive).unwrap();
+    let foreign = Keyring::create(&aside.0.path().join("foreign.key"), KeyUse::Archive, None).unwrap();
     assert_eq!(Archive::open(&aside.archive("a"), &foreign).err().unwrap().kind, Kind::WrongKey);
     let text = String::from_utf8_lossy(&whole).into_owned();
     let names: BTreeSet<&str> = ["acme", "other", "p1"].into_iter().filter(|name| text.contains(name)).collect();
@@ -237,6 +237,13 @@ fn an_archive_is_sealed_to_no_key_of_a_store_and_continued_by_its_own_store_alon
         ("the store's own key", &from, place.key_file.clone(), "b", Some(Kind::KeyFile)),
         ("the store's own key without its first lines", &from, bare(&place.key_file, "bare"), "b", Some(Kind::KeyFile)),
         ("another store's key", &from, other_place.key_file.clone(), "b", Some(Kind::KeyFile)),
+        (
+            "another store's key without its first lines",
+            &from,
+            bare(&other_place.key_file, "lines"),
+            "b",
+            Some(Kind::KeyFile),
+        ),
         ("an absent key beside an archive", &from, aside.0.path().join("none"), "a", Some(Kind::KeyFile)),
         ("an archive of another store", &other, key.clone(), "a", Some(Kind::BadSetting)),
         ("the same archive", &from, key.clone(), "a", None),
@@ -254,4 +261,53 @@ fn an_archive_is_sealed_to_no_key_of_a_store_and_continued_by_its_own_store_alon
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let to = Place::sqlite();
     assert_eq!(aside.import(&to.store(), NOW).unwrap().stored, everybody(&from, NOW).len() as u64);
+}
+
+/// An operator restores an old copy of the database, and persons are enrolled in it until its revision is the archive's.
+#[test]
+fn an_archive_is_not_continued_by_a_copy_of_its_store_with_another_history() {
+    let (place, aside) = (Place::sqlite(), Aside::new());
+    let Location::Sqlite(path) = place.location.clone() else { unreachable!() };
+    let store = place.store();
+    filled(&store, 3);
+    drop(store);
+    let old = fs::read(&path).unwrap();
+    let store = place.store();
+    filled(&store, 6);
+    aside.export(&store, NOW);
+    drop(store);
+    let archive = fs::read(aside.archive("a")).unwrap();
+    fs::write(&path, &old).unwrap();
+    let mut wrong = Vec::new();
+    for more in 0..6 {
+        let store = place.store();
+        let done = store.archive(&aside.archive("a"), &aside.key_file()).and_then(|mut to| store.export(&mut to, NOW));
+        if done.as_ref().err().map(|error| error.kind) != Some(Kind::BadSetting) {
+            wrong.push(format!("{more} more: {done:?}"));
+        }
+        enroll(&store, &format!("other{more}"), 100 + more);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(fs::read(aside.archive("a")).unwrap(), archive);
+}
+
+/// A power cut can leave zeros where the last bytes were not written.
+#[test]
+fn zeros_at_the_end_of_an_archive_are_an_interrupted_export() {
+    let (place, aside) = (Place::sqlite(), Aside::new());
+    let store = place.store();
+    filled(&store, 5);
+    aside.export(&store, NOW);
+    let whole = fs::read(aside.archive("a")).unwrap();
+    let mut wrong = Vec::new();
+    for zeros in [1, 3, 4, 100, 5000] {
+        fs::write(aside.archive("a"), [&whole[..], &vec![0; zeros]].concat()).unwrap();
+        aside.export(&store, NOW);
+        let to = Place::sqlite();
+        let found = aside.import(&to.store(), NOW).map(|imported| imported.stored);
+        if found.as_ref().ok() != Some(&(everybody(&store, NOW).len() as u64)) {
+            wrong.push(format!("{zeros} zeros: {found:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
