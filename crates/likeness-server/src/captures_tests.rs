@@ -174,7 +174,7 @@ impl Scene {
 
     fn use_up(&self, bound: &Binding, photograph: &str) -> Result<(), Code> {
         let moment = (self.at, &Policy::default().capture);
-        let used = use_up(&self.replicas[1], &self.id, (bound, photograph.as_bytes()), SOURCE, moment);
+        let used = use_up(&self.replicas[1], &self.id, (bound, None, photograph.as_bytes()), SOURCE, moment);
         let judged = self.judged;
         let counted = async move { used.await?.map_err(|_| refused())?.counted(&judged) };
         let counted = self.runtime.block_on(self.trail.clone().along(counted));

@@ -64,22 +64,20 @@ impl UsedCapture {
 
 /// Uses up a capture for a request with this photograph; otherwise returns the rule that keeps it from counting, which
 /// the caller of the service must not learn. If the purpose is to verify, and the capture shows no live person or another person,
-/// this counts as a failed comparison of the person, made by `source`.
+/// this counts as a failed comparison of `person`, made by `source`.
 ///
 /// # Errors
 /// `STORE_UNAVAILABLE`
 pub async fn use_up(
     store: &Arc<Store>,
     id: &str,
-    (wanted, photograph): (&Binding, &[u8]),
+    (wanted, person, photograph): (&Binding, Option<Pseudonym>, &[u8]),
     source: Source<'_>,
     (at, rule): (i64, &CaptureRule),
 ) -> Result<Result<UsedCapture, Rule>, Problem> {
     let id = unhex_capture(id);
-    let mut person = None;
     let used = match taken(store, id, wanted).await? {
         Some((id, capture)) => {
-            person = capture.pseudonym;
             let counts = counts(&capture, (wanted, blake3::hash(photograph).as_bytes()), at, rule);
             capture.note(&id, counts.err());
             counts.map(|best| UsedCapture { id: hex(&id), best, rule: *rule })

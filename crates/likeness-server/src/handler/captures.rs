@@ -22,6 +22,7 @@ use crate::examiner::FullExaminer;
 use crate::form::{Form, missing, wrong};
 use crate::hex::hex;
 use crate::problem::Problem;
+use crate::pseudonym::Pseudonym;
 use crate::store::Tenant;
 use crate::work::Work;
 
@@ -182,20 +183,21 @@ pub async fn captured(
     app: &App,
     (form, caller): (&Form, &Caller),
     purpose: CapturePurpose,
-    who: Option<&Who>,
+    who: Option<(&Who, Option<Pseudonym>)>,
     photograph: &[u8],
 ) -> Result<Option<UsedCapture>, Problem> {
     let tenant = match who {
-        Some(who) => who.tenant.clone(),
+        Some((who, _)) => who.tenant.clone(),
         None => caller.tenant(form.text("tenant_id")?)?,
     };
     let Some(id) = form.text(CAPTURE_ID)? else {
         // An empty field is a caller's fault, which would end in an answer without a capture.
         return no_capture(form, "a capture's id, found an empty text").map(|()| None);
     };
-    let wanted = bound(purpose, &tenant, who.map(|who| who.subject.as_str()));
+    let wanted = bound(purpose, &tenant, who.map(|(who, _)| who.subject.as_str()));
+    let person = who.and_then(|(_, person)| person);
     let moment = (now_ms(), &app.policy().capture);
-    match use_up(&templates(app)?.store, id, (&wanted, photograph), caller.source(), moment).await? {
+    match use_up(&templates(app)?.store, id, (&wanted, person, photograph), caller.source(), moment).await? {
         Ok(used) => Ok(Some(used)),
         Err(_) => Err(refused()),
     }

@@ -89,13 +89,14 @@ pub async fn enroll(
         return Ok(replayed);
     }
     let core = app.work.core().await?;
-    let capture = match captured(&app, (&form, &caller), CapturePurpose::Enroll, Some(&request.who), &bytes).await {
-        Err(problem) if problem.code() == Code::CaptureRefused => {
-            drop(core);
-            return request.answered_meanwhile(&app).await?.ok_or(problem);
-        }
-        capture => capture?,
-    };
+    let capture =
+        match captured(&app, (&form, &caller), CapturePurpose::Enroll, Some((&request.who, None)), &bytes).await {
+            Err(problem) if problem.code() == Code::CaptureRefused => {
+                drop(core);
+                return request.answered_meanwhile(&app).await?.ok_or(problem);
+            }
+            capture => capture?,
+        };
     let examined = core.run(move |scratch| {
         let (mut watch, rule) = (Stopwatch::start(), examiner.examiner.policy.enroll);
         let judged =

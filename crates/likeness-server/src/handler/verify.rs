@@ -121,7 +121,8 @@ pub async fn verify(
     let template = template.ok_or_else(|| nothing_comparable(not_compared).with("user_id", user))?;
     let age = person.newest(&space).map_or(0, |newest| now() - newest);
     let core = app.work.core().await?;
-    let capture = captured(&app, (&form, &caller), CapturePurpose::Verify, Some(&who), &bytes).await?;
+    let capture =
+        captured(&app, (&form, &caller), CapturePurpose::Verify, Some((&who, Some(pseudonym))), &bytes).await?;
     let threshold = examiner.examiner.policy.threshold_at(age);
     let threshold = if person.is_averaged(&space) { threshold.without_rate() } else { threshold };
     trail::threshold(threshold);
