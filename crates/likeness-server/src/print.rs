@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use ballast::escape;
+use rustix::io::Errno;
 use serde::Serialize;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -68,7 +69,10 @@ pub fn lost() -> Option<Failure> {
 pub fn usage(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
     if error.use_stderr() {
-        err(&text)
+        match std::env::args_os().any(|word| word == "--json") {
+            true => failure(&Failure::new(Exit::Usage, text.trim_end().to_owned()), true),
+            false => err(&text),
+        }
     } else {
         out(&escape::lines(&text))
     }
@@ -189,8 +193,19 @@ pub fn line(text: &str) {
 /// # Errors
 /// Stdout did not take the whole line.
 pub fn secret(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush())
+    // The standard library calls a stdout that can't be written a success.
+    for part in [text.as_bytes(), b"\n"] {
+        let mut rest = part;
+        while !rest.is_empty() {
+            match rustix::io::write(rustix::stdio::stdout(), rest) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => rest = &rest[written..],
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

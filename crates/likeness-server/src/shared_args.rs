@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use likeness::examine::Options;
-use likeness::find::{FAST_SIDE, Mode};
+use likeness::find::{FAST_SIDE, FAST_SIDES, Mode};
 
 /// Where the weights come from.
 #[derive(Debug, Clone, Args)]
@@ -30,8 +30,13 @@ pub struct DetectionArgs {
     #[arg(long, value_enum, default_value_t = ModeArg::Auto)]
     pub mode: ModeArg,
     /// The longer side of the photograph in the first search of `fast`
-    #[arg(long, value_name = "PIXELS", default_value_t = FAST_SIDE)]
+    #[arg(long, value_name = "PIXELS", default_value_t = FAST_SIDE, value_parser = fast_side)]
     pub fast_side: usize,
+}
+
+fn fast_side(text: &str) -> Result<usize, String> {
+    let side = text.parse().ok().filter(|side| FAST_SIDES.contains(side));
+    side.ok_or_else(|| format!("expected {} to {} pixels", FAST_SIDES.start(), FAST_SIDES.end()))
 }
 
 /// The ways to look.

@@ -110,10 +110,10 @@ pub struct VerifyJournal {
 }
 
 impl VerifyJournal {
-    /// The store, where one is named and no file.
+    /// The store, where one is named.
     pub fn place(&self) -> Option<StorePlace> {
         let (store, key_file) = (self.store.clone()?, self.key_file.clone()?);
-        self.file.is_none().then_some(StorePlace { store, key_file })
+        Some(StorePlace { store, key_file })
     }
 }
 

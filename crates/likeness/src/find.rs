@@ -15,7 +15,7 @@ use crate::engine::{Region, RunError, Scratch};
 use crate::image::Bgr;
 use crate::net::Detector;
 use crate::net::centerface::Maps;
-pub use crate::plan::{DetectionPlan, EXACT_PIXELS, FAST_SIDE, FIRST_SIDE, FindError, Mode, plan, whole};
+pub use crate::plan::{DetectionPlan, EXACT_PIXELS, FAST_SIDE, FAST_SIDES, FIRST_SIDE, FindError, Mode, plan, whole};
 use crate::plan::{fast, seen};
 use crate::second_look::SecondLook;
 use crate::turn::{Pose, TURNS};

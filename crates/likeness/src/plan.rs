@@ -4,6 +4,8 @@
 //! a margin of the border is computed; the response to the rest is recorded. `fast` is the
 //! photograph alone, reduced. Touches nothing.
 
+use std::ops::RangeInclusive;
+
 use crate::detect::{Area, Face, Size, View};
 use crate::engine::RunError;
 use crate::error::ErrorKind;
@@ -118,7 +120,7 @@ pub enum FindError {
         found: Size,
     },
     /// A longer side that `fast` can't reduce to.
-    #[error("fast detection: expected a longer side of {} to 4096 pixels, found {found}", MULTIPLE)]
+    #[error("fast detection: expected a longer side of {} to {} pixels, found {found}", FAST_SIDES.start(), FAST_SIDES.end())]
     BadSide {
         /// The side found.
         found: usize,
@@ -139,6 +141,9 @@ impl FindError {
     }
 }
 
+/// The longer sides that `fast` can reduce to.
+pub const FAST_SIDES: RangeInclusive<usize> = MULTIPLE..=4096;
+
 /// Plans the detection for a photograph of this size.
 ///
 /// # Errors
@@ -149,7 +154,7 @@ pub fn plan(mode: Mode, image: Size) -> Result<DetectionPlan, FindError> {
         Mode::Auto | Mode::All => Ok(fast(image, FIRST_SIDE)),
         Mode::Exact if pixels <= EXACT_PIXELS => Ok(whole(image).within(MARGIN)),
         Mode::Exact => Err(FindError::TooLargeForExact { found: image }),
-        Mode::Fast { side } if (MULTIPLE..=4096).contains(&side) => Ok(fast(image, side)),
+        Mode::Fast { side } if FAST_SIDES.contains(&side) => Ok(fast(image, side)),
         Mode::Fast { side } => Err(FindError::BadSide { found: side }),
     }
 }

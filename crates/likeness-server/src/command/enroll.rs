@@ -158,7 +158,11 @@ impl Enroller {
             return report("already", 0, Vec::new());
         }
         let (mut looked, mut left_out) = (Vec::new(), Vec::new());
-        for file in inside(folder)?.into_iter().filter(|file| file.is_file()) {
+        for file in inside(folder)? {
+            if !file.is_file() {
+                left_out.push(LeftOut::unread(&file, "expected a photograph, found no regular file"));
+                continue;
+            }
             let bytes = match read(&file) {
                 Ok(bytes) => bytes,
                 Err(Failure { what: message, .. }) => {
@@ -186,7 +190,7 @@ impl Enroller {
         let templates = best(looked);
         if templates.is_empty() {
             if left_out.is_empty() {
-                left_out.push(LeftOut::no_photograph(folder));
+                left_out.push(LeftOut::unread(folder, "expected photographs, found no file"));
             }
             return report("refused", 0, left_out);
         }
@@ -213,9 +217,8 @@ impl LeftOut {
         Self { file: file.display().to_string(), error_code: problem.code().name(), message }
     }
 
-    fn no_photograph(folder: &Path) -> Self {
-        let message = "expected photographs, found no file".to_owned();
-        Self { file: folder.display().to_string(), error_code: "FILE_FAILED", message }
+    fn unread(path: &Path, message: &str) -> Self {
+        Self { file: path.display().to_string(), error_code: "FILE_FAILED", message: message.to_owned() }
     }
 }
 

@@ -38,8 +38,8 @@ struct Whole {
 }
 
 fn broken(why: String) -> Failure {
-    let hint = "compare it with an exported journal and its head";
-    Failure::new(Exit::StoreCorrupt, format!("the journal is incomplete or changed: {why}")).hint(hint)
+    let hint = "if key and heads are this journal's, it is incomplete or changed: compare it with an exported journal";
+    Failure::new(Exit::StoreCorrupt, format!("the journal does not verify: {why}")).hint(hint)
 }
 
 fn verify(args: &VerifyJournal) -> Result<Exit, Failure> {
