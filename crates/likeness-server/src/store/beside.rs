@@ -57,6 +57,20 @@ pub fn lock(path: &Path, kind: Kind) -> Result<Option<File>> {
     locked().map_err(|why| failed(kind, &name, &why))
 }
 
+/// Locks the key file for one rotation or creation of a store: of two rotations at once, each would add a key, and one
+/// key would be lost.
+///
+/// # Errors
+/// Another one runs, or the lock file can't be opened.
+pub fn alone(key_file: &Path) -> Result<File> {
+    let real = std::fs::canonicalize(key_file).unwrap_or_else(|_| key_file.to_owned());
+    let another = || {
+        let what = format!("{}: another rotation or `store init` runs", name(&real, LOCK).display());
+        StoreError::new(Kind::Locked, what).hint("wait until it has ended")
+    };
+    lock(&real, Kind::KeyFile)?.ok_or_else(another)
+}
+
 fn regular(name: &OsStr) -> io::Result<()> {
     foreign::must_be_regular_at(CWD, name)
 }

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use metrics::counter;
 
+use super::beside::alone;
 use super::digest::{Changes, DigestKeys, Meta, Table, no_meta};
 use super::error::{Kind, Result, StoreError};
 use super::keys::{KeyUse, Keyring, MasterKey, taken};
 use super::location::Location;
 use super::person::{Subject, Tenant};
 use super::record::{Opened, Stored};
-use super::rotate::alone;
 use super::seal::{Context, Key, derive, name, open, random_key, seal};
 use super::sql::{Database, Erasure, LAYOUT, Purpose, Row, Rows, TABLES};
 use crate::hex::hex;

@@ -97,7 +97,7 @@ impl fmt::Debug for MasterKey {
 /// The keys of a file. The file is read again if a key is missing.
 pub struct Keyring {
     path: PathBuf,
-    written: Written,
+    written: KeyFileHead,
     keys: RwLock<Vec<MasterKey>>,
 }
 
@@ -135,7 +135,7 @@ impl Keyring {
     /// The file exists already or can't be written.
     pub fn create(path: &Path, wanted: KeyUse, place: Option<&str>) -> Result<Self> {
         let keys = vec![MasterKey::new(random_key()?)];
-        let written = Written { for_use: Some(wanted), place: place.map(str::to_owned) };
+        let written = KeyFileHead { for_use: Some(wanted), place: place.map(str::to_owned) };
         put_new(path, &written, &keys).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => taken(path),
             _ => refused(path, &error.to_string()).hint("--key-file FILE, in a folder that exists and can be written"),
@@ -221,7 +221,7 @@ impl Keyring {
             // A link stays, and leads to the new keys.
             let real = fs::canonicalize(&self.path)?;
             let meta = fs::metadata(&real)?;
-            staged(&real, &Written { for_use: Some(KeyUse::Store), place: None }, &keys, |staged| {
+            staged(&real, &KeyFileHead { for_use: Some(KeyUse::Store), place: None }, &keys, |staged| {
                 std::os::unix::fs::chown(staged, Some(meta.uid()), Some(meta.gid()))?;
                 fs::rename(staged, &real)
             })
@@ -247,7 +247,7 @@ pub(super) fn taken(path: &Path) -> StoreError {
 
 /// What the comment lines of a key file say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Written {
+struct KeyFileHead {
     for_use: Option<KeyUse>,
     place: Option<String>,
 }
@@ -255,7 +255,7 @@ struct Written {
 /// Begins the line that names the place of an unfinished store.
 const PLACE: &str = "# place ";
 
-impl Written {
+impl KeyFileHead {
     fn of(text: &str) -> Self {
         let first = |known: &KeyUse| known.head().lines().next().unwrap_or_default();
         let is = |known: &KeyUse| text.lines().any(|line| line.trim() == first(known));
@@ -270,7 +270,7 @@ impl Written {
     }
 }
 
-fn read(path: &Path, wanted: KeyUse) -> Result<(Written, Vec<MasterKey>)> {
+fn read(path: &Path, wanted: KeyUse) -> Result<(KeyFileHead, Vec<MasterKey>)> {
     let unread = |refusal: secrets::Refusal| {
         refused(path, &refusal.what).hint(refusal.hint.unwrap_or_else(|| wanted.hint().to_owned()))
     };
@@ -282,12 +282,12 @@ fn read(path: &Path, wanted: KeyUse) -> Result<(Written, Vec<MasterKey>)> {
     };
     let keys: Option<Vec<_>> = lines.map(read).collect();
     match keys {
-        Some(keys) if (1..=2).contains(&keys.len()) => Ok((Written::of(&text), keys)),
+        Some(keys) if (1..=2).contains(&keys.len()) => Ok((KeyFileHead::of(&text), keys)),
         _ => Err(refused(path, "expected one or two lines of 64 hexadecimal digits").hint(wanted.hint())),
     }
 }
 
-fn put_new(path: &Path, written: &Written, keys: &[MasterKey]) -> io::Result<()> {
+fn put_new(path: &Path, written: &KeyFileHead, keys: &[MasterKey]) -> io::Result<()> {
     staged(path, written, keys, |staged| {
         match rustix::fs::renameat_with(CWD, staged, CWD, path, RenameFlags::NOREPLACE) {
             // This file system has no such call.
@@ -302,7 +302,7 @@ fn put_new(path: &Path, written: &Written, keys: &[MasterKey]) -> io::Result<()>
 /// under the key file's name.
 fn staged(
     path: &Path,
-    written: &Written,
+    written: &KeyFileHead,
     keys: &[MasterKey],
     publish: impl FnOnce(&Path) -> io::Result<()>,
 ) -> io::Result<()> {
@@ -317,7 +317,7 @@ fn staged(
     made.and_then(|()| sync_parent(path))
 }
 
-fn write_new(path: &Path, written: &Written, keys: &[MasterKey]) -> io::Result<()> {
+fn write_new(path: &Path, written: &KeyFileHead, keys: &[MasterKey]) -> io::Result<()> {
     let mut text = Zeroizing::new(String::with_capacity(512));
     text.push_str(&written.text());
     for key in keys {

@@ -6,15 +6,14 @@
 //! transaction. R4 scrubs the old wraps from the files. R5 removes the old key from the key file. If the
 //! process is killed, the next call continues: two keys in the file show a rotation in progress.
 
-use std::fs::File;
 use std::path::Path;
 
 use serde_json::json;
 
-use super::beside;
+use super::beside::alone;
 use super::digest::{Changes, Table};
 use super::entry::NewEntry;
-use super::error::{Kind, Result, StoreError};
+use super::error::Result;
 use super::handle::{Store, columns, root, rooted, stored};
 use super::keys::MasterKey;
 use super::record::rewrap;
@@ -118,15 +117,4 @@ impl Store {
         }
         Ok((to, done))
     }
-}
-
-/// Locks the key file for one rotation or creation of a store: of two rotations at once, each would add a key, and one
-/// key would be lost.
-pub(super) fn alone(key_file: &Path) -> Result<File> {
-    let real = std::fs::canonicalize(key_file).unwrap_or_else(|_| key_file.to_owned());
-    let another = || {
-        let what = format!("{}: another rotation or `store init` runs", beside::name(&real, beside::LOCK).display());
-        StoreError::new(Kind::Locked, what).hint("wait until it has ended")
-    };
-    beside::lock(&real, Kind::KeyFile)?.ok_or_else(another)
 }
