@@ -37,6 +37,7 @@ fn folders_become_persons_once_and_what_can_t_be_used_is_named() {
         }
     }
     fs::write(people.join("bert/notes.txt"), "no photograph").unwrap();
+    std::os::unix::fs::symlink("absent.jpg", people.join("bert/link.jpg")).unwrap();
     fs::write(people.join("list.csv"), "no person").unwrap();
     let terms = ["--consent-reference", "form 7", "--consent-version", "1", "--expires-at", "2999-01-01T00:00:00Z"];
     let (code, reports) = enroll(&ground, &terms);
@@ -48,9 +49,9 @@ fn folders_become_persons_once_and_what_can_t_be_used_is_named() {
     let mut wrong = Vec::new();
     for (who, outcome, templates, codes) in [
         ("anna", "enrolled", 2, vec!["MULTIPLE_FACES"]),
-        ("bert", "enrolled", 1, vec!["UNSUPPORTED_MEDIA_TYPE"]),
+        ("bert", "enrolled", 1, vec!["FILE_FAILED", "UNSUPPORTED_MEDIA_TYPE"]),
         ("fake", "refused", 0, vec!["LIVENESS_FAILED"]),
-        ("nothing", "refused", 0, vec![]),
+        ("nothing", "refused", 0, vec!["FILE_FAILED"]),
     ] {
         let report = of(&reports, who);
         let mut found = left_out(&report);
