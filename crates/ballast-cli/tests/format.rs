@@ -79,3 +79,44 @@ fn each_verdict_on_files_of_0_1_has_the_exit_code_that_it_had() {
 fn edit(dir: &Path, from: &str, to: &str) {
     fs::write(dir.join("weights.lock"), LOCK.replace(from, to)).unwrap();
 }
+
+/// `ballast export` of version 0.1 (commit de215e1) wrote this image of three small weights.
+const IMAGE: &[u8] = include_bytes!("../../ballast/tests/format/image.tar");
+const IMAGE_LOCK: &str = include_str!("../../ballast/tests/format/image.lock");
+
+#[test]
+fn an_image_of_0_1_is_imported_and_a_damaged_one_refused_as_0_1_did() {
+    let place = |text: &str| IMAGE.windows(text.len()).position(|bytes| bytes == text.as_bytes()).unwrap();
+    let flipped = |at: usize| {
+        let mut bytes = IMAGE.to_vec();
+        bytes[at] ^= 1;
+        bytes
+    };
+    // Each with the exit code of 0.1, and whether the weights are there then.
+    let rows: [(&str, Vec<u8>, i32, bool); 7] = [
+        ("whole", IMAGE.to_vec(), 0, true),
+        ("a byte of a weight", flipped(place("three")), 17, false),
+        ("a byte of the manifest", flipped(place("schemaVersion")), 17, false),
+        ("the name of the layers", flipped(place("layers")), 17, false),
+        ("cut in the middle", IMAGE[..9000].to_vec(), 17, false),
+        ("without the zeros at its end", IMAGE[..IMAGE.len() - 1024].to_vec(), 0, true),
+        ("empty", Vec::new(), 17, false),
+    ];
+    let mut wrong = Vec::new();
+    for (name, image, code, there) in rows {
+        let dir = testkit::ground::folder("scratch");
+        fs::write(dir.path().join("image.tar"), image).unwrap();
+        fs::write(dir.path().join("weights.lock"), IMAGE_LOCK.replace("owner =", "# owner =")).unwrap();
+        let mut command = Command::new(program());
+        command.current_dir(dir.path()).env_clear().env("PATH", "/usr/bin:/bin").env("BALLAST_LOCK", "weights.lock");
+        let output = command.args(["import", "image.tar", "--into", "into"]).output().unwrap();
+        let read = |path: &str| fs::read_to_string(dir.path().join("into").join(path)).ok();
+        let found = ["a.bin", "b.json", "sub/c.onnx"].map(read);
+        let expected =
+            if there { ["one", "two", "three"].map(|text| Some(text.to_owned())) } else { [const { None }; 3] };
+        if output.status.code() != Some(code) || found != expected {
+            wrong.push(format!("{name}: expected {code}, {found:?}, {output:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
