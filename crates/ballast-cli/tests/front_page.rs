@@ -50,3 +50,29 @@ fn the_operators_first_commands_fill_an_empty_volume_and_start_the_command() {
     assert!(output.status.success() && stderr(&output).contains("1 of 1 right in "), "{output:?}");
     assert!(stdout(&output).trim_end().ends_with("\nnested"), "{output:?}");
 }
+
+#[test]
+fn a_damaged_file_of_the_cache_is_repaired_as_the_readme_says() {
+    let project = folder("front-page");
+    let at = |name: &str| project.path().join(name);
+    models(project.path());
+    fs::create_dir(at("bin")).unwrap();
+    symlink(program(), at("bin/ballast")).unwrap();
+    let shell = |text: &str| {
+        let mut shell = Command::new("bash");
+        shell.args(["-euo", "pipefail", "-c", text]).current_dir(project.path()).env_remove("BALLAST_LOCK");
+        let output = shell.env("PATH", format!("{}:/usr/bin:/bin", at("bin").display())).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        stderr(&output)
+    };
+    shell(block());
+    let start = block().trim_end().lines().last().unwrap();
+    let damage = "printf X | dd of=cache/nested/model.bin bs=1 seek=5000 conv=notrunc status=none\n";
+    let own = shell(&format!("chmod -R u+w cache\n{damage}{start}"));
+    assert!(own.contains("damaged: other bytes -> copied") && own.contains("1 of 1 right in "), "{own}");
+    if nix::unistd::geteuid().is_root() {
+        let start = start.replace("$(id -u):$(id -g)", "100:101");
+        let app = shell(&format!("chown -R 100:101 cache\n{damage}{start}"));
+        assert!(app.contains("damaged: 1 wrong chunk -> repaired: 1 of 3 chunks copied"), "{app}");
+    }
+}
