@@ -6,7 +6,7 @@
 #   RUST     the image that has Rust and a C compiler
 #   MIRRORS  where files can be had that weights.lock's sources can't give, "URL DIR …", no tokens
 #   LOCK     the lock file in this folder
-#   COMMIT   what `likeness --version` names
+#   COMMIT   what `--version` names
 # A folder `mirror` here: files that are at hand, by name or by path.
 # Tokens are a secret of BuildKit: --secret id=tokens,src=FILE, with words HOST=TOKEN.
 ARG RUST=rust:1.95-bookworm
@@ -18,7 +18,7 @@ WORKDIR /src
 COPY Cargo.toml Cargo.lock weights.lock ./
 COPY tools tools
 COPY crates crates
-RUN LIKENESS_COMMIT=$COMMIT tools/static entrypoint full likeness
+RUN BUILD_COMMIT=$COMMIT tools/static entrypoint full likeness
 ARG LOCK=weights.lock
 COPY . /context
 RUN cd /context && LOCK=$LOCK tools/image-files /src/target/*-unknown-linux-gnu /files

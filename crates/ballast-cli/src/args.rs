@@ -19,7 +19,7 @@ pub use lock_file::LockFile;
 
 /// Verifies and repairs pinned model weights, under any privilege.
 #[derive(Debug, Parser)]
-#[command(name = "ballast", version, max_term_width = 100)]
+#[command(name = "ballast", version = crate::version(), max_term_width = 100)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,

@@ -72,7 +72,7 @@ pub mod fuzzing {
 
 use std::mem::ManuallyDrop;
 
-use ballast::{escape, foreign};
+use ballast::{escape, foreign, version};
 use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Command};
@@ -119,6 +119,12 @@ pub fn entry() -> ! {
     let (exit, failures) = exit::ended(done, print::lost().filter(|_| !heard));
     failures.iter().for_each(print::failure);
     std::process::exit(exit.code())
+}
+
+/// The version, the commit and the build, which live as long as the program.
+fn version() -> &'static str {
+    let build = if cfg!(feature = "full") { None } else { Some("entrypoint build") };
+    version::text(env!("CARGO_PKG_VERSION"), build).leak()
 }
 
 /// Returns the grammar of the command line, for man pages and completions.

@@ -31,7 +31,8 @@
 //! bytes, an [`index`] lets every boot check every byte at memory speed, a [`disk`] is the one place
 //! that touches a file system, a [`store`] verifies, stages and publishes on it, and [`heal`]
 //! verifies and repairs a whole store. [`receive`] takes bytes that arrive from elsewhere.
-//! [`foreign`] opens and reads files of others outside a store; [`escape`] makes their text safe to print.
+//! [`foreign`] opens and reads files of others outside a store; [`escape`] makes their text safe to print; [`version`]
+//! names the source of a program.
 //!
 //! Sizes and offsets are bytes. Every error has a `kind()`, one [`ErrorKind`] for all of them; the calls of a
 //! [`disk`] and of [`foreign`] return the kernel's [`std::io::Error`].
@@ -65,6 +66,7 @@ mod state;
 pub mod store;
 mod sync;
 pub mod verified;
+pub mod version;
 mod ways;
 
 pub use error::ErrorKind;

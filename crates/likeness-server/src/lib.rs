@@ -52,18 +52,12 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser};
 
 use args::{Cli, Command};
+use ballast::version;
 use exit::{Exit, Failure};
-
-/// The commit of the source; the tools that build releases set the variable.
-const COMMIT: &str = match option_env!("LIKENESS_COMMIT") {
-    Some(commit) => commit,
-    None => "unknown",
-};
 
 /// The version and the commit, which live as long as the program.
 fn version() -> &'static str {
-    const VERSION: &str = env!("CARGO_PKG_VERSION");
-    if COMMIT == "unknown" { VERSION } else { format!("{VERSION} ({COMMIT})").leak() }
+    version::text(env!("CARGO_PKG_VERSION"), None).leak()
 }
 
 /// Returns the grammar of the command line, for man pages and completions.

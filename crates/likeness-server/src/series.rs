@@ -132,7 +132,7 @@ pub fn install(kernels: &'static str) -> Result<PrometheusHandle, BuildError> {
 
 /// Registers every series whose labels are known, with value 0.
 fn begin(kernels: &'static str) {
-    let build = [("version", env!("CARGO_PKG_VERSION")), ("commit", crate::COMMIT), ("kernels", kernels)];
+    let build = [("version", env!("CARGO_PKG_VERSION")), ("commit", ballast::version::COMMIT), ("kernels", kernels)];
     gauge!("likeness_build_info", &build).set(1.0);
     gauge!("likeness_start_time_seconds").set(crate::clock::now() as f64);
     for route in &EVERY {

@@ -105,7 +105,11 @@ pub struct Program {
 impl Program {
     /// Returns this program, with these kernels.
     pub fn of(kernels: &str) -> Self {
-        Self { version: env!("CARGO_PKG_VERSION").into(), commit: crate::COMMIT.into(), kernels: kernels.into() }
+        Self {
+            version: env!("CARGO_PKG_VERSION").into(),
+            commit: ballast::version::COMMIT.into(),
+            kernels: kernels.into(),
+        }
     }
 }
 
