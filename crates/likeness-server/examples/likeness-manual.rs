@@ -2,5 +2,5 @@
 
 fn main() -> std::io::Result<()> {
     let folder = std::env::args_os().nth(1).ok_or_else(|| std::io::Error::other("a folder is missing"))?;
-    testkit::manual::write(likeness_server::grammar(), folder.as_ref())
+    testkit::manual::write(&likeness_server::grammar(), folder.as_ref())
 }

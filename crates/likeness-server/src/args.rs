@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::calibrate_args::Calibrate;
+use crate::config::names;
 use crate::jws::public_key;
 pub use crate::shared_args::{DetectionArgs, Face, Weights};
 use crate::store::{LONGEST, Tenant};
@@ -38,6 +39,7 @@ pub enum Command {
     /// Measure each network, and each stage of comparing two photographs
     Bench(Bench),
     /// Serve the HTTP interface
+    #[command(after_help = names::listed())]
     Serve(Serve),
     /// Check the health of a running service; exit 0 if it is healthy
     Probe(Probe),

@@ -3,7 +3,7 @@
 //! If any value is not valid, the start fails, and the error names every such value. Reads the environment
 //! through the given function, and the files of secrets and of the policy.
 
-mod names;
+pub mod names;
 mod policy;
 mod reader;
 

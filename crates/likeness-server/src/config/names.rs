@@ -20,7 +20,7 @@ const ORIGINALS: [&str; 15] = [
     "USE_PGVECTOR",
 ];
 
-/// Every variable that `likeness serve` reads; `.env.example` explains them.
+/// Every variable that `likeness serve` reads; `.env.example`, and with it the man page, explains them.
 pub const HONOURED: [&str; 40] = [
     "ANTISPOOF_BLOCK_ENFORCE",
     "ANTI_SPOOFING_ENABLED",
@@ -63,6 +63,18 @@ pub const HONOURED: [&str; 40] = [
     "VERIFICATION_THRESHOLD_AGED",
     "VERIFICATION_THRESHOLD_AGED_YEARS",
 ];
+
+/// Returns the names for `--help`, on short lines.
+pub fn listed() -> String {
+    let mut lines = Vec::<String>::new();
+    for name in HONOURED {
+        match lines.last_mut() {
+            Some(line) if line.len() + name.len() < 90 => *line += &format!("  {name}"),
+            _ => lines.push(format!("  {name}")),
+        }
+    }
+    format!("Variables of the environment, which `man likeness-serve` explains:\n{}", lines.join("\n"))
+}
 
 /// The prefix of this program's own variables.
 const OURS: &str = "LIKENESS_";

@@ -30,7 +30,7 @@ impl<'e> SettingsReader<'e> {
         if self.wrong.is_empty() {
             return Ok(());
         }
-        Err(Failure::new(Exit::BadSetting, self.wrong.join("\n")).hint(".env.example has every setting"))
+        Err(Failure::new(Exit::BadSetting, self.wrong.join("\n")).hint("`likeness serve --help` names every setting"))
     }
 
     /// Adds an error with the setting's value. Never call this for a secret.
