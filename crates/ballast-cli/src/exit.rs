@@ -72,7 +72,7 @@ pub struct Failure {
 #[cfg(not(feature = "full"))]
 pub fn not_in_this_build() -> Failure {
     Failure::new(Exit::NotInThisBuild, "this is the entrypoint build: it has run, heal, verify, status and doctor")
-        .hint("init, pin, adopt, sign, fetch, outdated, bake, push, pull, export, import, statement and `verify --signed` are in the full build, for build machines: `cargo build --release -p ballast-cli`")
+        .hint("init, pin, adopt, sign, fetch, outdated, bake, push, pull, export, import, statement and `verify --signed` are in the full build, for build machines: the program `ballast` of the release, or `cargo build --release -p ballast-cli`")
 }
 
 /// How a program ends, and what it reports: a lost answer is always reported, and changes no exit code but 0.

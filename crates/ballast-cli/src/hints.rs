@@ -25,8 +25,8 @@ pub enum Lack {
     LayerIsOther(PathBuf),
     /// The layer contains the file, and no variable can lead the app there.
     NoVariable(PathBuf),
-    /// The call that failed on the store: its errno.
-    Refused { root: PathBuf, errno: i32 },
+    /// The call that failed on the store: its errno, and whether a `refused:` line says why root did not help.
+    Refused { root: PathBuf, errno: i32, by_root: bool },
     /// A baked layer or a mirror, which may have the weights, can't be read: its root, and the errno of the call.
     SourceRefused { source: PathBuf, errno: i32 },
     /// Root could not protect the weights from the app.
@@ -49,7 +49,7 @@ impl Lack {
             return root;
         }
         if let Some(errno) = wrong().find_map(errno) {
-            return Self::Refused { root: setting.store.clone(), errno };
+            return Self::Refused { root: setting.store.clone(), errno, by_root: !report.refused.is_empty() };
         }
         if let Some((source, errno)) = wrong().find_map(source) {
             return Self::SourceRefused { source, errno };
@@ -128,19 +128,22 @@ impl Lack {
                 "the layer at {} can serve once the lock file names the variable that the app reads: env = \"VARIABLE\" under [store]",
                 baked.display()
             ),
-            Self::Refused { root, errno } => refused(root, *errno),
+            Self::Refused { root, errno, by_root } => refused(root, *errno, *by_root),
             Self::SourceRefused { source, errno } => source_refused(source, *errno),
             Self::NotKept => "start as root with a path to the store that only root can change, or with --hold owned".into(),
         }
     }
 }
 
-fn refused(root: &Path, errno: i32) -> String {
+fn refused(root: &Path, errno: i32, by_root: bool) -> String {
     let root = root.display();
     match Errno::from_raw_os_error(errno) {
         Errno::NOSPC | Errno::DQUOT => {
             format!("make room in {root}; or write env = \"VARIABLE\" under [store], so that the baked layer can serve")
         }
+        Errno::ACCESS | Errno::PERM if by_root => format!(
+            "do what the line `refused:` says; or chown {root} to the app; or drop the mount, so that the baked layer serves"
+        ),
         Errno::ACCESS | Errno::PERM => format!(
             "let the app write {root}: chown it to the app on the volume, or start as root with cap_add: [CHOWN, SETUID, SETGID]; or drop the mount, so that the baked layer serves"
         ),
@@ -176,7 +179,7 @@ mod tests {
     #[test]
     fn each_hint_names_what_is_missing_and_no_other_command_s_circle() {
         let at = |text: &str| PathBuf::from(text);
-        let refused = |errno: Errno| Lack::Refused { root: at("/cache"), errno: errno.raw_os_error() };
+        let refused = |errno: Errno| Lack::Refused { root: at("/cache"), errno: errno.raw_os_error(), by_root: false };
         let source = |errno: Errno| Lack::SourceRefused { source: at("/mirror"), errno: errno.raw_os_error() };
         let rows = [
             (Lack::SymlinkedRoot { root: at("/mnt"), target: at("/real") }, "path = \"/real\"", "bake"),
@@ -188,6 +191,11 @@ mod tests {
             (refused(Errno::NOSPC), "make room in /cache", "--mirror"),
             (refused(Errno::DQUOT), "make room in /cache", "--mirror"),
             (refused(Errno::ACCESS), "chown", "--mirror"),
+            (
+                Lack::Refused { root: at("/cache"), errno: Errno::ACCESS.raw_os_error(), by_root: true },
+                "`refused:`",
+                "start as root",
+            ),
             (refused(Errno::ROFS), "read-write", "--mirror"),
             (refused(Errno::MFILE), "ulimit", "--mirror"),
             (refused(Errno::IO), "disk", "--mirror"),

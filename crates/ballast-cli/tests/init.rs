@@ -39,7 +39,7 @@ fn the_lock_file_follows_from_the_folder_the_dockerfile_and_the_compose_file() {
     let hub = format!("models/hub/models--org--m/snapshots/{REVISION}/model.bin");
     let reference = "models/hub/models--org--m/refs/main";
     let (below, torch) = (hub.replace("models/", "models/hf/"), "models/torch/hub/checkpoints/r.pth");
-    let rows: [Row; 10] = [
+    let rows: [Row; 8] = [
         (
             &[(&below, "w"), (torch, "w"), ("Dockerfile", "FROM x\nENV HF_HOME=/data/hf TORCH_HOME=/data/torch\n")],
             0,
@@ -84,6 +84,14 @@ fn the_lock_file_follows_from_the_folder_the_dockerfile_and_the_compose_file() {
             &["path = \"w.bin\""],
             &["1 weights", "compose.yaml is ignored: line"],
         ),
+        (&[("models/README.txt.lock", "")], 14, &[], &["no weight to pin"]),
+    ];
+    check(&rows);
+}
+
+#[test]
+fn the_owner_is_the_compose_files_user_even_by_name_and_no_user_of_two_words() {
+    check(&[
         (
             &[
                 ("compose.yaml", "services:\n  app:\n    image: x\n    user: app\n"),
@@ -100,15 +108,18 @@ fn the_lock_file_follows_from_the_folder_the_dockerfile_and_the_compose_file() {
             &["owner = \"1000:1000\""],
             &["Dockerfile, line 2 is ignored: the user \"two words\": expected user or user:group"],
         ),
-        (&[("models/README.txt.lock", "")], 14, &[], &["no weight to pin"]),
-    ];
+    ]);
+}
+
+/// Runs `init` in each project.
+fn check(rows: &[Row]) {
     let mut wrong = Vec::new();
     for (files, code, entries, words) in rows {
         let dir = folder("init");
         put(dir.path(), files);
         let output = ballast(dir.path(), &["init"]);
         let (lock, said) = (lock(dir.path()), stdout(&output) + &stderr(&output));
-        let right = output.status.code() == Some(code)
+        let right = output.status.code() == Some(*code)
             && entries.iter().all(|entry| lock.contains(entry))
             && entries.is_empty() == lock.is_empty()
             && words.iter().all(|word| said.contains(word));

@@ -351,6 +351,9 @@ pub struct ModelsReport {
     /// The embedder's trust: `published`, `accepted` by its digest, or `unknown`; null if no embedder is
     /// loaded.
     pub embedder: Option<&'static str>,
+    /// What the operator can do about the first missing or wrong model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<&'static str>,
 }
 
 impl ModelsReport {
@@ -367,6 +370,7 @@ impl ModelsReport {
             text += &format!("{role:9}  missing\n  {}\n", why.replace('\n', "\n  "));
         }
         text += &self.contract_id.as_ref().map(|id| format!("contract   {id}\n")).unwrap_or_default();
-        text + &accepted(self.embedder)
+        text += &accepted(self.embedder);
+        text + &self.hint.map(|hint| format!("hint: {hint}\n")).unwrap_or_default()
     }
 }

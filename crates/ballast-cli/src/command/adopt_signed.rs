@@ -107,7 +107,7 @@ fn text(book: &LockFileEditor, group: &str, believed: &Signed, examined: &Examin
     ));
     let lacking = book.lacking();
     if !lacking.is_empty() {
-        lines.push(format!("to add by hand under [store]: {} (docs/lock.md)", lacking.join(", ")));
+        lines.push(format!("to add by hand under [store]: {}", lacking.join(", ")));
     }
     lines.join("\n")
 }

@@ -158,11 +158,7 @@ impl Table {
         if unknown > 0 {
             let _ = write!(text, "; {unknown} without a source: fill in `sources`, or keep a mirror of them");
         }
-        if lacking.is_empty() {
-            text
-        } else {
-            format!("{text}\nto add by hand under [store]: {} (docs/lock.md)", lacking.join(", "))
-        }
+        if lacking.is_empty() { text } else { format!("{text}\nto add by hand under [store]: {}", lacking.join(", ")) }
     }
 
     /// Fails if the cache is incomplete.

@@ -61,7 +61,8 @@ fn verdict(findings: &[Finding]) -> Result<(), Failure> {
         return Ok(());
     }
     let what = format!("doctor found {errors} error{}", if errors == 1 { "" } else { "s" });
-    Err(Failure::new(Exit::DoctorFound, what).hint("the lines after `write:`; docs/doctor.md explains each code"))
+    Err(Failure::new(Exit::DoctorFound, what)
+        .hint("the lines after `write:` are to be written; `man ballast-doctor` lists the codes"))
 }
 
 fn lines(seen: &Environment) -> Vec<String> {
@@ -78,7 +79,7 @@ fn lines(seen: &Environment) -> Vec<String> {
         let why = belief.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         tell(name, format!("{path}, {}{why}", if belief.believed { "believed" } else { "not believed" }));
     }
-    tell("plan", seen.plan.as_ref().map_or("none: no correct start exists".into(), plan));
+    tell("plan", seen.plan.as_ref().map_or("none: no correct start exists".into(), |made| plan(made, seen)));
     let many = seen.weights.len() > print::EACH;
     if many {
         let right = seen.weights.iter().filter(|look| look.right).count();
@@ -140,8 +141,11 @@ fn volume(volume: &Volume) -> String {
     }
 }
 
-fn plan(plan: &Plan) -> String {
-    let hand = plan.hand_over.map(|to| format!("fchown of the cache to {}:{}, then ", to.uid, to.gid));
+fn plan(plan: &Plan, seen: &Environment) -> String {
+    let hand = plan.hand_over.map(|to| match &seen.hand_over_refused {
+        Some(why) => format!("the cache stays as it is ({why}), "),
+        None => format!("fchown of the cache to {}:{}, then ", to.uid, to.gid),
+    });
     let to = plan.drop_to.map_or("stay".into(), |to| format!("become {}:{}", to.uid, to.gid));
     let ways = serde_json::to_value(&plan.serve).unwrap_or_default();
     let ways: Vec<_> = ways.as_array().into_iter().flatten().filter_map(|way| way.as_str()).collect();

@@ -138,7 +138,7 @@ fn text(store: &Store, book: &LockFileEditor, models: Option<&Models>, dir: &Pat
     };
     let _ = write!(
         text,
-        "\nlines for the Dockerfile; `ballast` is the static program beside it:\n\n{}",
+        "\nlines for the Dockerfile; copy the static `ballast` and `ballast-entrypoint` of the release beside it:\n\n{}",
         init::lines(store, inside.flatten().as_deref(), book.has_lists())
     );
     text

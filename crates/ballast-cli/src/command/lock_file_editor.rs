@@ -140,9 +140,11 @@ impl LockFileEditor {
         &self.path
     }
 
-    /// The keys of `[store]` that a person still has to write.
+    /// The keys of `[store]` that a person still has to write, with a value.
     pub fn lacking(&self) -> Vec<&'static str> {
-        ["owner", "baked"].into_iter().filter(|key| self.text["store"].get(key).is_none()).collect()
+        let lines = ["owner = \"UID:GID\"", "baked = \"/opt/baked-models\""];
+        let key = |line: &str| line.split(' ').next().is_some_and(|key| self.text["store"].get(key).is_none());
+        lines.into_iter().filter(|line| key(line)).collect()
     }
 
     /// Sets a key of `[store]`.

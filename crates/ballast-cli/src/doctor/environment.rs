@@ -34,6 +34,9 @@ pub struct Environment {
     pub index: Belief,
     /// The order of attempts; `None` if no correct start exists.
     pub plan: Option<Plan>,
+    /// Why root would not give the cache to the app, if the plan says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hand_over_refused: Option<String>,
     /// The first attempt that would provide every required weight.
     pub serve: Option<Serve>,
     /// One entry for each weight.
@@ -119,6 +122,7 @@ pub fn examine(args: &Doctor) -> Environment {
         lock: Belief::default(),
         index: Belief::default(),
         plan: None,
+        hand_over_refused: None,
         serve: None,
         weights: Vec::new(),
         dirs: Vec::new(),
@@ -164,6 +168,9 @@ impl Environment {
         self.app = app;
         self.look_at_trust(&mut setting, &groups);
         let given = self.look_at_given(&setting, &plan, &groups, &found);
+        let hand_over = plan.as_ref().is_ok_and(|plan| plan.hand_over.is_some());
+        let denied = || boot::permitted_store(&setting, self.app, &groups).err();
+        self.hand_over_refused = hand_over.then(denied).flatten();
         let ask = match &plan {
             Ok(plan) => self.become_app(plan, account.as_ref()),
             Err(failure) => {

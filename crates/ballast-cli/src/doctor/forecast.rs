@@ -104,11 +104,23 @@ impl Environment {
         let why = short.or_else(|| unrepaired.filter_map(|look| look.state.repairable.clone().err()).next());
         let wanted = plan.serve.first().is_some_and(|way| *way != Serve::Baked);
         if self.serve.is_none() {
-            let missing = self.weights.iter().filter(|look| look.need == Need::Required && !look.state.in_layer);
-            let names: Vec<_> = missing.map(|look| format!("{} (baked layer: {})", look.path, look.baked)).collect();
+            let required = || self.weights.iter().filter(|look| look.need == Need::Required);
+            let missing = required().filter(|look| !look.state.in_layer);
+            let mut names: Vec<_> =
+                missing.map(|look| format!("{} (baked layer: {})", look.path, look.baked)).collect();
+            // The layer has each weight, and can't serve: the cache lacks some.
+            if names.is_empty() {
+                let missing = required().filter(|look| !look.state.in_cache);
+                names = missing.map(|look| format!("{} (cache: {})", look.path, look.cache)).collect();
+            }
             let because = why.map(|why| format!("; {why}")).unwrap_or_default();
             let what = format!("no way has every required weight: {}{because}", names.join(", "));
-            let fix = "bake the image's own layer: RUN [\"ballast\", \"bake\", \"--from\", \"/mirror\", \"/opt/baked-models\"]";
+            let fix = match required().all(|look| look.state.in_layer) && !setting.lock.can_repoint() {
+                true => "env = \"VARIABLE\" under [store], the variable that the app reads: then the layer can serve",
+                false => {
+                    "bake the image's own layer: RUN [\"ballast\", \"bake\", \"--from\", \"/mirror\", \"/opt/baked-models\"]"
+                }
+            };
             self.find(Severity::Error, Code::WeightsMissing, &cache, &what, fix);
         } else if let (true, Some(Serve::Baked), Some(why)) = (wanted, self.serve, why) {
             let (uid, gid) = (self.app.uid, self.app.gid);

@@ -139,8 +139,8 @@ COPY {lock} /src/{dir}
 COPY {from} /src/{from}
 RUN cd /src && ballast bake --from {from} {baked}
 
-# and in the stage that becomes the image, after its own lines:
-COPY ballast /usr/local/bin/ballast
+# and in the stage that becomes the image, after its own lines; ballast-entrypoint has no network code:
+COPY ballast-entrypoint /usr/local/bin/ballast
 COPY {lock} /etc/ballast/{dir}
 COPY --from=models {baked} {baked}
 # root heals a volume; the app runs as {owner}

@@ -119,7 +119,7 @@ impl Reason {
             | Self::CertificateAuthority
             | Self::IssuerNoAuthority
             | Self::CertificateRefused => {
-                "have it signed with another certificate; docs/signed-models.md lists what is accepted of a chain"
+                "have it signed with another certificate: RSA of 2048 bits or more, P-256, P-384 or Ed25519, for digital signatures and signing code, no authority; its issuers are authorities"
             }
             Self::Method => "have it signed with a key or a certificate: `model_signing sign key`",
             Self::OtherMethod => "a bundle of a key needs --key, one of a certificate --certificate-chain",

@@ -5,7 +5,7 @@ use likeness::space::DetectionPolicy;
 
 use crate::args::Models;
 use crate::exit::{Exit, Failure};
-use crate::models::{LoadedModels, kernels};
+use crate::models::{LoadedModels, RoleState, kernels};
 use crate::print;
 use crate::report::{ModelsReport, missing};
 
@@ -21,6 +21,7 @@ pub fn run(args: &Models) -> Result<Exit, Failure> {
         missing: missing(&models),
         contract_id: models.space(DetectionPolicy::Native).map(|space| space.to_string()),
         embedder: models.trust(),
+        hint: RoleState::hint(&models.roles),
     };
     print::answer(&report, args.json, ModelsReport::lines);
     Ok(if report.missing.is_empty() { Exit::Success } else { Exit::WeightsMissing })

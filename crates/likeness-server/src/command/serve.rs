@@ -86,7 +86,7 @@ fn only_here_without_keys(settings: &Settings, admission: &Admission) -> Result<
     let what = format!("--host {listen}: expected 127.0.0.1 or ::1, since no API key was made");
     Err(Failure::new(Exit::BadSetting, what).hint(
         "`likeness key new --scopes verify,enroll --tenant ID` with the store's --store and --key-file, \
-         or API_KEY_SECRET_FILE=FILE",
+         or API_KEY_SECRET (API_KEY_SECRET_FILE=FILE): a word of 16 characters or more",
     ))
 }
 

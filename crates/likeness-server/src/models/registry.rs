@@ -284,8 +284,7 @@ impl From<Unavailable> for Failure {
             }
             Unavailable::NotLoaded(roles) => {
                 let lines: Vec<_> = roles.iter().filter_map(RoleState::failure).collect();
-                let hint = roles.iter().find_map(|role| role.fault()).map_or("", |fault| fault.kind.hint());
-                Self::new(Exit::WeightsMissing, lines.join("\n")).hint(hint)
+                Self::new(Exit::WeightsMissing, lines.join("\n")).hint(RoleState::hint(&roles).unwrap_or_default())
             }
         }
     }
@@ -297,6 +296,11 @@ impl RoleState {
             State::Missing(fault) => Some(fault),
             _ => None,
         }
+    }
+
+    /// Returns what the operator can do about the first fault.
+    pub fn hint(roles: &[Self]) -> Option<&'static str> {
+        roles.iter().find_map(Self::fault).map(|fault| fault.kind.hint())
     }
 
     /// Describes the fault in lines for a person.

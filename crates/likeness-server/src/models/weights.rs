@@ -95,7 +95,7 @@ impl FaultKind {
     pub fn hint(self) -> &'static str {
         match self {
             Self::Missing => {
-                "get it by `ballast heal` or `ballast fetch`, or name a folder that has it with --weights DIR"
+                "get it by `ballast fetch`, and name its folder below ./mirror with --weights DIR; in a container, by `ballast heal`"
             }
             Self::WrongDigest | Self::WrongSize => "`ballast heal` or `ballast fetch` replaces it by the right file",
             Self::Unreadable => "let this program's user read the regular file and the folders above it",
@@ -143,7 +143,7 @@ impl WeightStore {
         self.lock.weights.iter().find(named).ok_or_else(|| {
             let path = self.lock_path.display();
             Failure::new(Exit::BadLock, format!("{path}: expected a [[weight]] named {prefix}…, found none"))
-                .hint("docs/lock.md has the pins of all four files")
+                .hint("name the weights.lock of the release, which pins all four files: --lock FILE, or BALLAST_LOCK")
         })
     }
 

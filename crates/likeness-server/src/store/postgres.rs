@@ -106,7 +106,7 @@ fn fault(error: &postgres::Error) -> StoreError {
             what += &format!(": {source}");
         }
         return StoreError::new(Kind::Unavailable, format!("PostgreSQL: {what}"))
-            .hint("the server must run and be reachable; off this machine TLS is required (docs/templates.md)");
+            .hint("the server must run and be reachable; off this machine it needs TLS, unless the address has sslmode=disable");
     };
     let code = database.code();
     let kinds = [

@@ -1,4 +1,5 @@
-//! Documents: links lead to files that are there, and no sentence has more than 30 words.
+//! Documents: links lead to files that are there, and no sentence has more than 30 words. No message of a program names a
+//! file of the repository, which an installed program does not have.
 
 use regex::Regex;
 
@@ -40,6 +41,25 @@ fn exists(tree: &Tree, from: &str, to: &str) -> bool {
     let picture = [".png", ".svg", ".jpg"].iter().any(|end| path.ends_with(end));
     let folder = format!("{path}/");
     picture || tree.0.contains_key(&path) || tree.0.keys().any(|name| name.starts_with(&folder))
+}
+
+/// Files of the repository in the texts that a program prints: string literals, and the help of `args` files.
+pub fn unshipped(tree: &Tree) -> Vec<String> {
+    let file = Regex::new(r"docs/[\w-]+\.md|\.env\.example|\b(?:deploy|examples|tools)/\w|\b[A-Z]{5,}\.md").unwrap();
+    let programs = ["ballast", "ballast-cli", "likeness", "likeness-server"].map(|name| format!("crates/{name}/src/"));
+    let mut faults = Vec::new();
+    let sources = tree.ending(".rs").filter(|(name, _)| programs.iter().any(|of| name.starts_with(of.as_str())));
+    for (name, text) in sources.filter(|(name, _)| !name.ends_with("tests.rs")) {
+        let help = name.ends_with("args.rs") || name.contains("/args/");
+        let printed = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        for (at, line) in printed.lines().enumerate() {
+            let line = line.trim_start();
+            let comment = line.starts_with("//") && !(help && line.starts_with("///"));
+            let found = file.find(line).filter(|_| !comment && !line.contains("include_str!"));
+            faults.extend(found.map(|found| format!("{name}:{}: a program prints {}", at + 1, found.as_str())));
+        }
+    }
+    faults
 }
 
 /// Sentences of prose: no code, no tables.

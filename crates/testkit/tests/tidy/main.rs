@@ -18,7 +18,7 @@ use tree::Tree;
 type Rule = fn(&Tree) -> Vec<String>;
 
 /// The rules by name.
-const RULES: [(&str, Rule); 13] = [
+const RULES: [(&str, Rule); 14] = [
     ("file and function sizes", sizes::faults),
     ("a type name has one definition in a crate", names::faults),
     ("imports between files form no cycle", cycles::faults),
@@ -26,6 +26,7 @@ const RULES: [(&str, Rule); 13] = [
     ("which crate may use which", layers::crates),
     ("links lead somewhere", documents::dead_links),
     ("sentences are short", documents::long_sentences),
+    ("no program prints a file of the repository", documents::unshipped),
     ("words that the house does not use", words::faults),
     ("a figure has one home", figures::faults),
     ("unsafe code is argued", unsafe_code::faults),
@@ -35,7 +36,7 @@ const RULES: [(&str, Rule); 13] = [
 ];
 
 /// A small tree for each rule that breaks it once; each is otherwise in order.
-const PLANTED: [(&str, &[(&str, &str)]); 19] = [
+const PLANTED: [(&str, &[(&str, &str)]); 20] = [
     ("file and function sizes", &[("crates/a/src/long.rs", tree::LONG)]),
     (
         "a type name has one definition in a crate",
@@ -60,6 +61,13 @@ const PLANTED: [(&str, &[(&str, &str)]); 19] = [
     ("links lead somewhere", &[("docs/a.md", "See [the lock](lock.md).\n")]),
     ("links lead somewhere", &[("docs/a.md", "It is in `crates/a/src/gone.rs`.\n")]),
     ("sentences are short", &[("docs/a.md", tree::WORDY)]),
+    (
+        "no program prints a file of the repository",
+        &[
+            ("docs/a.md", "\n"),
+            ("crates/ballast-cli/src/a.rs", "// docs/a.md\nfn f() { hint(\"docs/a.md has it\") }\n"),
+        ],
+    ),
     ("words that the house does not use", &[("crates/a/src/a.rs", "//! The report is told.\n")]),
     (
         "a figure has one home",
