@@ -54,3 +54,26 @@ fn the_developers_first_commands_need_a_static_program_and_busybox_alone() {
     assert!(copied.success());
     is_accepted(&root.shell(&script()).env("OWN_DATA", "/own").env("LIKENESS", "likeness").output().unwrap());
 }
+
+#[test]
+fn each_key_that_a_document_shows_is_one_that_the_service_accepts() {
+    let root = testkit::paths::repository();
+    let documents = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let documents = documents.filter(|path| path.extension().is_some_and(|end| end == "md"));
+    let (mut shown, mut wrong) = (0, Vec::new());
+    for path in documents.chain(["README.md", "compose.yaml"].map(|name| root.join(name))) {
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            let Some(at) = line.find("API_KEY_SECRET=") else { continue };
+            shown += 1;
+            // Every wrong setting is named at once: the log level shows that the settings were read.
+            let script = format!("export {}; LOG_LEVEL=none \"$LIKENESS\" serve", line[at..].trim());
+            let mut shell = Command::new("bash");
+            let output = shell.args(["-c", &script]).env("LIKENESS", env!("CARGO_BIN_EXE_likeness")).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            if !said.contains("LOG_LEVEL") || said.contains("API_KEY_SECRET") {
+                wrong.push(format!("{}: {line}: {said}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty() && shown > 1, "{shown} keys\n{}", wrong.join("\n"));
+}
