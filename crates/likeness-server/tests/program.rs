@@ -272,7 +272,7 @@ fn every_refusal_has_its_code() {
         (&["live", none], 20, "none.jpg"),
         (&["live", &couple], 22, "several_faces"),
         (&["live", &one, "--kernel", "abacus"], 2, "expected one of"),
-        (&["detect", &one, "--mode", "fast", "--fast-side", "9"], 2, "bad_side"),
+        (&["detect", &one, "--mode", "fast", "--fast-side", "9"], 2, "expected 32 to 4096"),
         (&["detect", &one, &one, "--draw", "x.png"], 2, "--draw"),
         (&["compare", &one, &one, "--threshold", "3"], 2, "--threshold"),
         (&["compare", &one, text], 21, "text.jpg"),
