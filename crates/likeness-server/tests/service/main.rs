@@ -16,6 +16,7 @@ mod enrolled;
 mod folder;
 mod incident;
 mod inspect;
+mod large;
 mod lockout;
 mod observability;
 mod openapi;

@@ -176,6 +176,17 @@ fn wall([x, y]: [i32; 2], grain: i32) -> [i32; 3] {
 }
 
 impl Drawing {
+    /// Repeats each pixel in both directions.
+    pub fn enlarged(&self, times: usize) -> Self {
+        let [width, height] = self.size;
+        let row = |y: usize| {
+            let pixels = self.rgb[y * width * 3..][..width * 3].chunks_exact(3);
+            pixels.flat_map(|pixel| pixel.repeat(times)).collect::<Vec<u8>>()
+        };
+        let rgb = (0..height).flat_map(|y| row(y).repeat(times)).collect();
+        Self { rgb, size: [width * times, height * times] }
+    }
+
     /// Encodes the scene as a JPEG of quality 92 with 4:2:0 sampling, as cameras do.
     pub fn jpeg(&self) -> Vec<u8> {
         use libjpeg_turbo_rs::{PixelFormat, Subsampling, compress};
