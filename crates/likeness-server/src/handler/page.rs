@@ -81,6 +81,19 @@ fn kind(name: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
 
+    /// Times of a clone's files would make each build of the program another one.
+    #[test]
+    fn no_time_of_a_file_is_in_the_program() {
+        let timed: Vec<_> = Files::iter()
+            .filter(|name| {
+                let file = Files::get(name).unwrap_or_else(|| panic!("{name}"));
+                file.metadata.last_modified().is_some_and(|time| time > 0)
+                    || file.metadata.created().is_some_and(|time| time > 0)
+            })
+            .collect();
+        assert!(timed.is_empty(), "{timed:?}");
+    }
+
     #[test]
     fn every_file_has_a_kind_and_none_reaches_beyond_this_service() {
         let mut wrong = Vec::new();
