@@ -266,3 +266,36 @@ fn a_server_that_refuses_tls_gets_nothing() {
     // PostgreSQL's manual, Message Formats, SSLRequest: length 8, then 80877103.
     assert_eq!(heard.join().unwrap(), ([0, 0, 0, 8, 4, 210, 22, 47], Vec::new()));
 }
+
+/// Cousins of a key that no caller has: a stdout that can't be written is no success either.
+#[test]
+fn a_key_for_a_stdout_that_can_t_be_written_is_revoked() {
+    let world = World::made();
+    let mut new = Command::new(env!("CARGO_BIN_EXE_likeness"));
+    new.args(["key", "new", "--scopes", "verify", "--tenant", "acme", "--key-file"]).arg(world.path("master.key"));
+    new.arg("--store").arg(world.path("data/store.db")).stdout(fs::File::open("/dev/null").unwrap());
+    assert_eq!(new.status().unwrap().code(), Some(47));
+    let listed = stdout(&world.key("list", &[]));
+    assert!(listed.contains("revoked") && !listed.contains("good"), "{listed}");
+}
+
+#[test]
+fn what_the_command_line_lacks_is_one_line_of_json_and_half_a_store_or_an_address_is_refused() {
+    let world = World::made();
+    fs::write(world.path("journal"), "").unwrap();
+    let run = |words: &[&str]| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_likeness"));
+        program.env_remove("DATABASE_URL").env_remove("LIKENESS_KEY_FILE").current_dir(world.dir.path());
+        program.args(words).output().unwrap()
+    };
+    let lacking = run(&["store", "check", "--json"]);
+    let line: serde_json::Value = serde_json::from_slice(&lacking.stderr).unwrap();
+    assert_eq!((code(&lacking), &line["error_code"]), (2, &serde_json::json!("USAGE")));
+    for (words, expected) in [
+        (&["journal", "verify", "journal", "--store", "data/store.db"][..], 2),
+        (&["journal", "verify", "journal", "--key-file", "master.key"], 2),
+        (&["store", "init", "--store", "file:data/other.db", "--key-file", "other.key"], 24),
+    ] {
+        assert_eq!(code(&run(words)), expected, "{words:?}");
+    }
+}

@@ -44,6 +44,9 @@ fn broken(why: String) -> Failure {
 
 fn verify(args: &VerifyJournal) -> Result<Exit, Failure> {
     let store = args.place().map(|place| open(&place)).transpose()?;
+    if store.is_none() && (args.store.is_some() || args.key_file.is_some()) {
+        return Err(Failure::new(Exit::Usage, "expected --store and --key-file together, found one of them"));
+    }
     let own = store.as_ref().map(|store| signer(store)).transpose()?.map(|signer| signer.public_key);
     let key = args.public_key.clone().or(own);
     let mut heads = Vec::new();

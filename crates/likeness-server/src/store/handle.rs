@@ -154,7 +154,9 @@ impl Store {
             && let Ok(_alone) = alone(self.keyring.path())
             && self.keyring.reread().is_ok()
         {
-            let _ = self.keyring.finish();
+            if let Err(error) = self.keyring.finish() {
+                tracing::warn!(%error, "the key file still says that its store is not made; the next start tries again");
+            }
         }
     }
 
