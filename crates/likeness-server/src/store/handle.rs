@@ -153,10 +153,9 @@ impl Store {
         if self.keyring.written_for() == Some(KeyUse::UnfinishedStore)
             && let Ok(_alone) = alone(self.keyring.path())
             && self.keyring.reread().is_ok()
+            && let Err(error) = self.keyring.finish()
         {
-            if let Err(error) = self.keyring.finish() {
-                tracing::warn!(%error, "the key file still says that its store is not made; the next start tries again");
-            }
+            tracing::warn!(%error, "the key file still says that its store is not made; the next start tries again");
         }
     }
 
